@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The xengraft ABI: what Dom0, the personality and the driver agree on. Version 1.
+ *
+ * Three parties meet in a window, a range of guest kernel memory that the guest's own allocator gave:
+ *
+ *     Dom0 (hotswap/)          writes text and data through foreign mappings, reads what the guest publishes
+ *     personality (linux/)     knows the guest's kernel: disks, grants, event channels, memory, locks
+ *     driver (drivers/)        knows the device: fills a queue and reaps it; calls the services below and no kernel
+ *
+ * Window, in the order of addresses:
+ *
+ *     +--------------------+ window_va                 text: read-only and executable in the guest
+ *     | core: personality  |
+ *     | device: half A     |   (text_pages)
+ *     |         half B     |
+ *     +--------------------+ header_va                 data: writable, never executable
+ *     | header page        |   struct xg_core_header or struct xg_device_header
+ *     | data               |   the image's .data and .bss (device: half A's, then half B's)
+ *     +--------------------+
+ *
+ * Rules of the ABI. Fixed-width fields, naturally aligned, padding named `pad` and zero; the fields of version 1
+ * never move and never change their meaning: later versions append. Tables begin with version and size: who
+ * calls checks that the slot lies within `size`. Pointers in a header are guest-virtual and mean something
+ * to the guest alone; Dom0 neither follows nor trusts them. Everything that the guest writes is read by Dom0 once,
+ * into private memory, and checked there. Errors are the negative numbers XG_E_*, not errno: they are part
+ * of the ABI.
+ *
+ * Freestanding: includes nothing but the fixed-width integers, and compiles in the kernel, in Dom0 and bare.
+ */
+#ifndef XENGRAFT_ABI_H
+#define XENGRAFT_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdint.h>
+#endif
+
+#define XG_ABI_VERSION 1
+
+#define XG_ABI_PAGE 4096u
+#define XG_ABI_SECTOR 512u		/* the unit of every `sector` and `sectors` field */
+
+/* "XGRAFT-C", "XGRAFT-D", "XGRAFT-M" as the bytes stand in memory. */
+#define XG_MAGIC_CORE UINT64_C(0x432d544641524758)
+#define XG_MAGIC_DEVICE UINT64_C(0x442d544641524758)
+#define XG_MAGIC_MAILBOX UINT64_C(0x4d2d544641524758)
+
+/* Numbered errors, negative on the wire. */
+enum xg_abi_error {
+	XG_E_OK = 0,
+	XG_E_BUSY = 1,		/* try again: ring full, held, disk open */
+	XG_E_NOMEM = 2,
+	XG_E_INVAL = 3,		/* an argument or a header field is wrong */
+	XG_E_EXIST = 4,		/* the name is taken in the guest */
+	XG_E_NOTSUPP = 5,	/* the operation is not known to this version */
+	XG_E_IO = 6,
+	XG_E_NODEV = 7,		/* the device is gone */
+};
+
+/* ---- The mailbox of the first stage ------------------------------------------------------------------------
+ *
+ * 64 bytes at the end of the guest's VMCOREINFO page: writable by the guest, never executable, its frame
+ * already known to Dom0. Lives while the core window is being made, then is zeroed again.
+ *
+ *     Dom0                        guest, first stage
+ *     IDLE written, trigger
+ *                                 IDLE -> ENTERED        (compare-and-swap, in the watch thread)
+ *                                 window = module_alloc  (in a thread of its own)
+ *                                 ENTERED -> READY
+ *     core written at window
+ *     READY -> GO  (c-a-s)
+ *                                 GO -> GONE, jump to `entry`
+ *     cave restored
+ *                                 READY -> GAVE_UP  (c-a-s) when no GO came within `patience` polls:
+ *                                 the window is freed, the thread ends
+ */
+enum xg_mailbox_state {
+	XG_MB_IDLE = 1,
+	XG_MB_ENTERED = 2,
+	XG_MB_READY = 3,
+	XG_MB_GO = 4,
+	XG_MB_GONE = 5,
+	XG_MB_GAVE_UP = 6,
+	XG_MB_FAILED = 7,	/* no thread or no memory in the guest */
+	XG_MB_CANCELLED = 8,	/* by Dom0, from IDLE only */
+};
+
+struct xg_mailbox {
+	uint64_t magic;		/* XG_MAGIC_MAILBOX; IN */
+	uint32_t state;		/* enum xg_mailbox_state; IN and OUT, compare-and-swap only */
+	uint32_t patience;	/* polls of about 4 ms before the first stage gives up; IN */
+	uint64_t window;	/* guest-virtual start of the allocation; OUT with READY */
+	uint64_t entry;		/* where to jump on GO; IN */
+	uint64_t argument;	/* handed to `entry` in its first argument; IN */
+	uint64_t pad[3];
+};
+
+/* ---- The core window: one a guest ----------------------------------------------------------------------- */
+
+#define XG_COMMAND_ARGS 6
+#define XG_REPLY_VALUES 4
+
+/*
+ * Commands from Dom0 to the personality's thread. One at a time: Dom0 fills in the command, then stores `seq`
+ * (one more than the last), then notifies `event_port`. The personality fills in the reply, then stores
+ * reply.seq, then notifies. A command is executed once; the personality ignores a seq that it has answered.
+ */
+enum xg_command_op {
+	XG_CMD_PING = 1,	/* values[0] = XG_ABI_VERSION */
+	XG_CMD_WINDOW_ALLOC = 2,	/* args: text pages, data pages -> values[0] = window_va */
+	XG_CMD_WINDOW_FREE = 3,	/* args: window_va; refused (BUSY) while a device lives in it */
+	XG_CMD_DEVICE_OPEN = 4,	/* args: window_va; runs the driver's OPEN: queues[] of the header get filled in */
+	XG_CMD_DEVICE_ADD = 5,	/* args: window_va; the backend is connected: START, then the disk appears */
+	XG_CMD_DEVICE_REMOVE = 6,	/* args: window_va, force; the disk disappears; BUSY when open and force is 0 */
+	XG_CMD_DEVICE_CLOSE = 7,	/* args: window_va; runs CLOSE: grants and event channels are gone after it */
+	XG_CMD_DEVICE_RESIZE = 8,	/* args: window_va, sectors */
+	XG_CMD_LEAVE = 9,	/* no device left: frees the core window and ends; not answered, see `state` */
+	XG_CMD_DEVICE_HOLD = 10,	/* args: window_va; new requests wait (used by a swap) */
+	XG_CMD_DEVICE_RELEASE = 11,	/* args: window_va */
+};
+
+struct xg_command {
+	uint32_t seq;
+	uint32_t op;		/* enum xg_command_op */
+	uint64_t args[XG_COMMAND_ARGS];
+};
+
+struct xg_reply {
+	uint32_t seq;
+	int32_t status;		/* 0 or -XG_E_* */
+	uint64_t values[XG_REPLY_VALUES];
+};
+
+enum xg_core_state {
+	XG_CORE_NONE = 0,
+	XG_CORE_RUNNING = 1,	/* written by the personality once its thread serves commands */
+	XG_CORE_FAILED = 2,	/* it could not start: `fault` says why, its thread is gone */
+};
+
+struct xg_core_header {
+	uint64_t magic;		/* XG_MAGIC_CORE; IN */
+	uint32_t version;	/* XG_ABI_VERSION of who wrote it; IN */
+	uint32_t size;		/* sizeof(struct xg_core_header) of who wrote it; IN */
+	uint64_t window_va;	/* IN */
+	uint64_t header_va;	/* IN */
+	uint32_t text_pages;	/* IN */
+	uint32_t data_pages;	/* IN, the header page counts */
+	uint32_t state;		/* enum xg_core_state; OUT */
+	int32_t fault;		/* -XG_E_*; OUT */
+	uint32_t event_port;	/* unbound, for backend_domid; OUT before state is RUNNING */
+	uint32_t backend_domid;	/* whom commands come from; IN */
+	struct xg_command command;	/* IN */
+	struct xg_reply reply;	/* OUT */
+	char banner[160];	/* what the guest's kernel log shall say: version, digest; IN, NUL-terminated */
+};
+
+/* ---- The device window: one a device --------------------------------------------------------------------- */
+
+enum xg_class {
+	XG_CLASS_BLOCK = 1,
+	XG_CLASS_NET = 2,	/* room; no entry points are defined in version 1 */
+};
+
+/*
+ * Entry points of a driver, as indices into xg_device_header.entry[]. The only way in: the personality
+ * loads the pointer anew for each call, so that a single 8-byte store by Dom0 swaps the driver.
+ * Called with struct xg_device *; `q` is a queue number below nr_queues. All return 0 or -XG_E_* unless said otherwise.
+ *
+ *   OPEN     int (*)(dev)              may sleep. Makes rings, grants them, opens event channels; fills in queues[] and limits
+ *   START    int (*)(dev)              may sleep. The backend is connected; requests may follow
+ *   SUBMIT   int (*)(dev, q, req)      queue locked, interrupts off. BUSY: not taken; the driver calls wake() when there is room
+ *   COMMIT   void (*)(dev, q)          queue locked. Makes what was submitted visible and notifies if the backend asked for it
+ *   EVENT    void (*)(dev, q)          queue locked. Reaps; calls complete() for each request done
+ *   QUIESCE  int (*)(dev, q)           queue locked. Number of requests in flight, >= 0
+ *   RESUME   int (*)(dev, q)           queue locked. Undoes whatever QUIESCE changed
+ *   CLOSE    void (*)(dev)             may sleep. Ends grants, closes event channels, frees; requests in flight are not completed
+ */
+enum xg_block_entry {
+	XG_ENTRY_OPEN = 0,
+	XG_ENTRY_START = 1,
+	XG_ENTRY_SUBMIT = 2,
+	XG_ENTRY_COMMIT = 3,
+	XG_ENTRY_EVENT = 4,
+	XG_ENTRY_QUIESCE = 5,
+	XG_ENTRY_RESUME = 6,
+	XG_ENTRY_CLOSE = 7,
+	XG_BLOCK_ENTRIES = 8,
+	XG_ENTRY_SLOTS = 16,	/* slots in the header; the rest are zero */
+};
+
+#define XG_QUEUES_MAX 8
+#define XG_RING_PAGES_MAX 4		/* order 2 */
+#define XG_SEGMENTS_MAX 64		/* a request of 256 KiB */
+
+/* What a backend can do and how large the disk is. Filled in by Dom0 from the backend's own nodes. */
+struct xg_block_params {
+	uint64_t sectors;	/* capacity, of XG_ABI_SECTOR bytes whatever the logical size */
+	uint32_t logical_bytes;	/* 512 or 4096 */
+	uint32_t physical_bytes;
+	uint32_t flags;		/* XG_BLK_* */
+	uint32_t max_indirect;	/* segments the backend takes in an indirect request; 0: none */
+	uint32_t discard_granularity;	/* bytes; 0 without XG_BLK_DISCARD */
+	uint32_t discard_alignment;	/* bytes */
+	uint32_t nr_queues;	/* 1..XG_QUEUES_MAX */
+	uint32_t ring_order;	/* pages of a ring = 1 << ring_order, <= 2 */
+};
+
+#define XG_BLK_READ_ONLY 0x01u
+#define XG_BLK_FLUSH 0x02u	/* XG_OP_FLUSH works */
+#define XG_BLK_FUA 0x04u	/* XG_RQ_FUA works (blkif: write barrier or flush semantics); else the OS flushes */
+#define XG_BLK_DISCARD 0x08u
+#define XG_BLK_SECURE_DISCARD 0x10u
+#define XG_BLK_REMOVABLE 0x20u
+#define XG_BLK_CDROM 0x40u
+
+/* What a driver can take in one request. Filled in by OPEN. */
+struct xg_block_limits {
+	uint32_t max_segments;	/* <= XG_SEGMENTS_MAX */
+	uint32_t max_sectors;
+	uint32_t queue_depth;	/* requests in flight a queue */
+	uint32_t pad;
+};
+
+/* One queue's connection, for the backend. Published by OPEN, checked by Dom0. */
+struct xg_queue {
+	uint32_t ring_ref[XG_RING_PAGES_MAX];	/* grant references; unused are 0 */
+	uint32_t ring_pages;
+	uint32_t event_port;	/* unbound, for backend_domid */
+	uint64_t driver;	/* the driver's own */
+	uint64_t personality;	/* the personality's own */
+};
+
+enum xg_device_state {
+	XG_DEV_NONE = 0,
+	XG_DEV_OPEN = 1,	/* OPEN has run */
+	XG_DEV_LIVE = 2,	/* the disk is there */
+	XG_DEV_REMOVED = 3,	/* the disk is gone, CLOSE owed */
+};
+
+struct xg_services;
+
+struct xg_device_header {
+	uint64_t magic;		/* XG_MAGIC_DEVICE; IN */
+	uint32_t version;	/* IN */
+	uint32_t size;		/* sizeof(struct xg_device_header) of who wrote it; IN */
+	uint64_t window_va;	/* IN */
+	uint64_t header_va;	/* IN */
+	uint32_t text_pages;	/* IN; half of them each for A and B */
+	uint32_t data_pages;	/* IN */
+	uint32_t class_id;	/* enum xg_class; IN */
+	uint32_t state;		/* enum xg_device_state; OUT */
+	uint32_t backend_domid;	/* IN */
+	uint32_t live_half;	/* 0: A, 1: B; IN */
+	uint64_t entry[XG_ENTRY_SLOTS];	/* IN; guest-virtual, 0 where there is none */
+	uint64_t services;	/* struct xg_services *; OUT, set by the personality before OPEN */
+	uint64_t driver;	/* the driver's own, set by OPEN; OUT */
+	uint64_t personality;	/* the personality's own; OUT */
+	struct xg_block_params block;	/* IN, before XG_CMD_DEVICE_OPEN */
+	struct xg_block_limits limits;	/* OUT, with OPEN */
+	struct xg_queue queues[XG_QUEUES_MAX];	/* OUT, with OPEN */
+	char name[32];		/* the disk's name in the guest, "xvdb"; IN, NUL-terminated */
+	char banner[160];	/* what the guest's kernel log shall say of driver and digest; IN */
+	/*
+	 * In-call counters, one a virtual CPU (CPU number modulo XG_CALL_SLOTS), each in a cache line of its own
+	 * so that vCPUs don't share one: raised before an entry is loaded, lowered when it has returned. A swap
+	 * waits until every slot has been seen at zero after the new pointers were stored.
+	 */
+	uint64_t pad0[7];	/* calls[] begins on a cache line */
+	struct {
+		uint32_t in;
+		uint32_t pad[15];
+	} calls[16];
+};
+
+#define XG_CALL_SLOTS 16
+
+/* A driver's view of its device is the header itself. */
+#define xg_device xg_device_header
+
+/* ---- Block requests, personality -> driver ---------------------------------------------------------------- */
+
+enum xg_op {
+	XG_OP_READ = 0,
+	XG_OP_WRITE = 1,
+	XG_OP_FLUSH = 2,	/* no segments */
+	XG_OP_DISCARD = 3,	/* no segments; sector and sectors say what */
+};
+
+#define XG_RQ_FUA 0x01u
+#define XG_RQ_SECURE 0x02u		/* with XG_OP_DISCARD */
+
+/* Part of one page of the guest. */
+struct xg_segment {
+	uint64_t frame;		/* the number a grant takes: gfn (PVH, HVM) or mfn (PV) */
+	uint32_t offset;	/* into the page, a multiple of 512 */
+	uint32_t bytes;		/* offset + bytes <= 4096, a multiple of 512 */
+};
+
+struct xg_request {
+	uint64_t sector;
+	uint32_t sectors;
+	uint16_t op;		/* enum xg_op */
+	uint16_t flags;		/* XG_RQ_* */
+	uint32_t nr_segments;
+	uint32_t tag;		/* < queue_depth, unique among a queue's requests in flight: an index for the driver */
+	struct xg_segment *segments;
+	uint64_t personality;	/* the personality's own */
+};
+
+/* ---- Services, driver -> personality ------------------------------------------------------------------------ */
+
+struct xg_memory {
+	void *va;		/* zeroed, page-aligned, contiguous for the guest's kernel */
+	uint32_t pages;
+	uint32_t pad;
+};
+
+/*
+ * Version and size first, append-only. "any": from every entry; "sleep": from OPEN, START and CLOSE only.
+ */
+struct xg_services {
+	uint32_t version;
+	uint32_t size;
+
+	/* sleep. PAGES pages; 0 or -XG_E_NOMEM. */
+	int (*memory_get)(struct xg_device *dev, uint32_t pages, struct xg_memory *ret);
+	void (*memory_put)(struct xg_device *dev, struct xg_memory *memory);
+	/* any. The frame number of the page at VA (memory_get's). */
+	uint64_t (*memory_frame)(struct xg_device *dev, void *va);
+
+	/* sleep. Sets COUNT grant references aside for queue Q. */
+	int (*grants_reserve)(struct xg_device *dev, uint32_t q, uint32_t count);
+	void (*grants_release)(struct xg_device *dev, uint32_t q);
+	/* any. Lets backend_domid use FRAME; a reference >= 8 or -XG_E_BUSY when the reserve is empty. */
+	int (*grant)(struct xg_device *dev, uint32_t q, uint64_t frame, uint32_t read_only);
+	/* any. 0, or -XG_E_BUSY while the backend has it mapped: the reference is then lost to the reserve. */
+	int (*ungrant)(struct xg_device *dev, uint32_t q, uint32_t ref);
+
+	/* sleep. An event channel for queue Q whose events call EVENT; the port or an error. */
+	int (*event_open)(struct xg_device *dev, uint32_t q);
+	void (*event_close)(struct xg_device *dev, uint32_t q);
+	/* any. */
+	void (*event_send)(struct xg_device *dev, uint32_t q);
+
+	/* from EVENT, or from SUBMIT for a request that failed at once. STATUS 0 or -XG_E_*. */
+	void (*complete)(struct xg_device *dev, uint32_t q, struct xg_request *req, int status);
+	/* from EVENT: there is room after a BUSY. */
+	void (*wake)(struct xg_device *dev, uint32_t q);
+
+	/* any. One line for the guest's kernel log. */
+	void (*log)(struct xg_device *dev, const char *text);
+};
+
+typedef int (*xg_entry_device_fn)(struct xg_device *dev);
+typedef int (*xg_entry_submit_fn)(struct xg_device *dev, uint32_t q, struct xg_request *req);
+typedef void (*xg_entry_queue_fn)(struct xg_device *dev, uint32_t q);
+typedef int (*xg_entry_count_fn)(struct xg_device *dev, uint32_t q);
+typedef void (*xg_entry_close_fn)(struct xg_device *dev);
+
+/*
+ * ---- What an image exports ----------------------------------------------------------------------------------
+ *
+ * A driver image defines one table, in a section that is read-only data:
+ *
+ *     const struct xg_driver xg_driver = { .version = XG_ABI_VERSION, .size = sizeof(xg_driver), .class_id = ..., .entry = { ... } };
+ *
+ * It imports nothing. A personality image defines `xg_core_main`, called once in a thread of its own with the
+ * address of the core header: void xg_core_main(struct xg_core_header *), which does not return before XG_CMD_LEAVE.
+ *
+ * Each image says what it is in the ELF note section .note.xengraft: one note, name "xengraft", type
+ * XG_NOTE_IMAGE, whose contents are lines "key=value\n": kind (personality, driver), abi, os, release, build-id, arch,
+ * class, device, mode, version, licence. Keys may appear once; unknown keys are kept and ignored.
+ */
+struct xg_driver {
+	uint32_t version;
+	uint32_t size;
+	uint32_t class_id;
+	uint32_t pad;
+	void *entry[XG_ENTRY_SLOTS];
+};
+
+#define XG_NOTE_NAME "xengraft"
+#define XG_NOTE_IMAGE 1u
+#define XG_NOTE_SECTION ".note.xengraft"
+#define XG_CORE_MAIN "xg_core_main"
+#define XG_DRIVER_TABLE "xg_driver"
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * image + symbols + addresses -> bytes for each part of a window. Pure: touches no guest.
+ *
+ * The linker does what the guest's module loader would have done, or refuses. Relocations: R_X86_64_64, PC32,
+ * PLT32, 32S, 32 and PC64; out-of-range results are errors. Sections that a module loader acts on are rows of a table:
+ * ignored where ignoring is right (.orc_*, .retpoline_sites, .return_sites, .static_call_sites, .smp_locks,
+ * .parainstructions, .ibt_endbr_seal, .call_sites, .modinfo, __versions …, each with its reason), refused where it is not (__jump_table, __ex_table,
+ * __bug_table, .altinstructions, __mcount_loc, .data..percpu, .init_array …).
+ *
+ * Return thunks: since Linux 6.9 a jump to __x86_return_thunk warns in a kernel that patched its own; so
+ * where the resolver gives `return_thunk`, `jmp __x86_return_thunk` goes there, or, when it equals the symbol
+ * itself, becomes `ret; int3`.
+ */
+#ifndef XG_HOTSWAP_LINK_H
+#define XG_HOTSWAP_LINK_H
+
+#include "lib/base/addr.h"
+#include "lib/base/err.h"
+#include "lib/elf/elf.h"
+
+/* The image's own words about itself, from .note.xengraft. */
+struct xg_image_note {
+	char kind[16];		/* "personality" or "driver" */
+	uint32_t abi;
+	char os[16], release[80], build_id[41], arch[16];	/* empty: any */
+	char class_name[16], device[32], mode[16], version[32], licence[32];
+};
+
+/* -ENOEXEC: no note, or one that does not parse; the text says which line and why. */
+int xg_image_note(const struct xg_elf *elf, struct xg_image_note *ret, struct xg_err *err);
+
+/* Bytes that each part needs, for choosing how large a window to ask for. */
+struct xg_link_size {
+	uint64_t text_bytes;	/* .text*, .rodata* : read-only, executable */
+	uint64_t data_bytes;	/* .data*, .bss, __read_mostly … : writable */
+};
+
+int xg_link_size(const struct xg_elf *elf, struct xg_link_size *ret, struct xg_err *err);
+
+struct xg_resolver {
+	/* 0 and the address, or -ENOENT; -ENOTUNIQ. NULL: any import is an error. */
+	int (*symbol)(void *ctx, const char *name, struct gva *ret, struct xg_err *err);
+	/* The kernel's own choice of return thunk (its variable x86_return_thunk); 0: none known. */
+	struct gva return_thunk;
+	void *ctx;
+};
+
+struct xg_part {
+	struct gva at;		/* where the guest will see it */
+	uint64_t room;		/* bytes there */
+	uint8_t *bytes;		/* room bytes, the caller's; unused ones are filled: text 0xcc, data 0 */
+};
+
+/* Lays out and relocates. -ENOSPC: a part does not fit; -ENOENT: an import the kernel does not have; -ENOTSUP: refused. */
+int xg_link(const struct xg_elf *elf, const struct xg_resolver *resolver, const struct xg_part *text,
+	    const struct xg_part *data, struct xg_err *err);
+
+/* Where a defined symbol came to lie in the same layout. */
+int xg_link_address(const struct xg_elf *elf, const char *symbol, const struct xg_part *text,
+		    const struct xg_part *data, struct gva *ret, struct xg_err *err);
+
+#endif

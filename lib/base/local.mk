@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+noinst_LIBRARIES += lib/base/libxgbase.a
+lib_base_libxgbase_a_SOURCES = \
+	lib/base/addr.h lib/base/cleanup.h lib/base/cursor.h \
+	lib/base/err.c lib/base/err.h lib/base/log.c lib/base/log.h \
+	lib/base/steps.c lib/base/steps.h
+EXTRA_DIST += lib/base/README.md
