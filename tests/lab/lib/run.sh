@@ -1,0 +1,174 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One run: put the job into an archive, boot the machine, pass on what the script prints, and tell
+# the script's own verdict from the lab's.
+
+boot_seconds=180	# Dom0 takes about 10; this is for a host under heavy load
+
+disk_count=0
+machine=()
+
+# drive KIND SIZE|FILE: a disk for Dom0. A size makes an empty one that goes away with the run.
+drive()
+{
+	local kind=$1 what=$2 id=d$disk_count file=$2
+	if [[ $what =~ ^[0-9]+[KMGkmg]?$ ]]; then
+		file=$scratch/$id.img
+		truncate -s "$what" "$file" || die "can't make a disk of $what"
+	elif [ ! -e "$what" ]; then
+		die "no such disk image: $what"
+	fi
+	file=$(realpath "$file")
+	disk_count=$((disk_count + 1))
+	machine+=(-drive "if=none,id=$id,format=raw,file=${file//,/,,}")
+	case $kind in
+	# LAB: with shadow doorbells QEMU 7.2's NVMe stalls under a PV Dom0; see README, traps.
+	nvme) machine+=(-device "nvme,drive=$id,serial=lab$disk_count") ;;
+	disk) machine+=(-device "virtio-blk-pci,drive=$id,serial=lab$disk_count,$virtio") ;;
+	esac
+}
+
+# Dom0 is a PV guest: it must use the IOMMU-aware DMA API, and legacy virtio can't.
+virtio=disable-legacy=on,iommu_platform=on
+
+pack_job()
+{
+	local job=$scratch/job in=$scratch/job/root/in file script=$1
+	shift
+	mkdir -p "$in" "$job/root/job"
+	for file in "${files[@]}"; do
+		cp -a "$file" "$in/" || die "can't take $file along"
+	done
+	cp "$script" "$job/root/job/script" || die "can't read the script $script"
+	quote "$@" >"$job/root/job/args"
+	cpio_of "$job" >"$scratch/job.cpio"
+}
+
+boot()
+{
+	local xen_args dom0_args
+	xen_args="com1=115200,8n1 console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M
+		dom0_max_vcpus=$dom0_vcpus bootscrub=0 loglvl=warning guest_loglvl=warning $xen_extra"
+	dom0_args="console=hvc0 panic=-1 rdinit=/init $dom0_extra"
+	machine=(-accel tcg -cpu "max,-smap,-xsave" -machine q35 -smp "$smp" -m "$mem"
+		-display none -no-reboot -nodefaults
+		-serial "file:$logs/console.log" -monitor none
+		-kernel "$pool/boot/xen-4.17" -append "$(echo $xen_args)"
+		-initrd "$pool/boot/vmlinux-$(kernel_release 6.1) $dom0_args,$scratch/initrd"
+		-device "virtio-serial-pci,$virtio"
+		-chardev "file,id=out,path=$logs/script.log" -device virtserialport,chardev=out,name=xenlab.out
+		-chardev "file,id=ctl,path=$logs/control.log" -device virtserialport,chardev=ctl,name=xenlab.ctl
+		-chardev "file,id=aux,path=$scratch/guests.tar" -device virtserialport,chardev=aux,name=xenlab.aux
+		"${machine[@]}"
+		-drive "if=none,id=shelf,format=raw,readonly=on,file=$shelf_dir/shelf.img"
+		-device "virtio-blk-pci,drive=shelf,serial=shelf,addr=1e,$virtio"
+		"${icount[@]}")
+	: >"$logs/script.log"
+	: >"$logs/control.log"
+	qemu-system-x86_64 "${machine[@]}" >"$logs/qemu.log" 2>&1 &
+	qemu=$!
+}
+
+# watchdog: ends the machine when Dom0 does not come up or the whole run takes too long.
+watchdog()
+{
+	(
+		trap 'kill "$nap"; exit' TERM
+		sleep "$boot_seconds" & nap=$!
+		wait "$nap"
+		grep -q ready "$logs/control.log" || { echo boot >"$scratch/late"; kill "$qemu"; exit; }
+		[ "$timeout" -gt "$boot_seconds" ] || exit 0
+		sleep $((timeout - boot_seconds)) & nap=$!
+		wait "$nap"
+		echo timeout >"$scratch/late"
+		kill "$qemu"
+	) 2>/dev/null &
+	dog=$!
+}
+
+# verdict: the script's exit status, or 99 with the reason.
+verdict()
+{
+	local late status
+	late=$(cat "$scratch/late" 2>/dev/null)
+	status=$(tr -d '\r' <"$logs/control.log" | sed -n 's/^exit \([0-9]*\)$/\1/p')
+	if [ -n "$status" ]; then
+		return "$status"
+	elif [ "$late" = timeout ]; then
+		say "the script was not done after $timeout s"
+	elif grep -q ready "$logs/control.log"; then
+		say "Xen or Dom0 went down while the script ran"
+		return 98
+	elif [ "$late" = boot ]; then
+		say "Dom0 was not ready after $boot_seconds s"
+	else
+		say "Dom0 did not boot"
+	fi
+	return $LAB_BROKE
+}
+
+finish()
+{
+	[ -z "${dog:-}" ] || kill "$dog" 2>/dev/null
+	[ -z "${qemu:-}" ] || kill "$qemu" 2>/dev/null
+	rm -rf "$scratch"
+}
+
+run()
+{
+	local status
+	smp=1 mem=3072 dom0_mem=768 dom0_vcpus=1 timeout=600
+	xen_extra=${XENLAB_XEN_ARGS:-} dom0_extra=${XENLAB_DOM0_ARGS:-}
+	files=() icount=() disks=()
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--xen) [ "$2" = 4.17 ] || die "the lab knows Xen 4.17, not $2"; shift 2 ;;
+		--smp) smp=$2; shift 2 ;;
+		--mem) mem=$2; shift 2 ;;
+		--dom0-mem) dom0_mem=$2; shift 2 ;;
+		--dom0-vcpus) dom0_vcpus=$2; shift 2 ;;
+		--timeout) timeout=$2; shift 2 ;;
+		--nvme|--disk) disks+=("${1#--} $2"); shift 2 ;;
+		--file) files+=("$2"); shift 2 ;;
+		--icount) icount=(-icount "shift=2,sleep=off,align=off"); shift ;;
+		--with-qemu) shift ;;	# Dom0 always reaches it through the shelf
+		--) shift; break ;;
+		-*) die "run: no such option: $1" ;;
+		*) break ;;
+		esac
+	done
+	[ $# -gt 0 ] || die "run: which script?"
+	[ -f "$1" ] || die "run: no such script: $1"
+	[ "$timeout" -ge "$boot_seconds" ] || boot_seconds=$timeout
+
+	need_host_tools
+	images
+	scratch=$(mktemp -d "${TMPDIR:-/tmp}/xenlab.XXXXXX") || die "no scratch directory"
+	logs=${XENLAB_LOGS:-$cache/logs}/$(date +%Y%m%d-%H%M%S)-$$
+	mkdir -p "$logs" || die "can't make $logs"
+	trap finish EXIT
+	trap 'exit $LAB_BROKE' INT TERM
+	for disk in "${disks[@]}"; do drive "${disk%% *}" "${disk#* }"; done
+	built_tree "$scratch" "$scratch/built.cpio"
+	pack_job "$@"
+	cat "$dom0_dir/root.cpio" "$scratch/job.cpio" >"$scratch/initrd"
+	[ ! -e "$scratch/built.cpio" ] || cat "$scratch/built.cpio" >>"$scratch/initrd"
+
+	boot
+	watchdog
+	tail -c +1 -f -s 0.1 --pid="$qemu" "$logs/script.log"
+	wait "$qemu"
+	qemu=""
+	verdict
+	status=$?
+	unpack_guest_logs
+	[ "$status" = 0 ] || [ "$status" = 77 ] || say "exit status $status; logs: $logs"
+	exit "$status"
+}
+
+# The guests' consoles and Xen's own logs, which Dom0 sent when the script was done.
+unpack_guest_logs()
+{
+	mkdir -p "$logs/dom0" && tar -x -C "$logs/dom0" -f "$scratch/guests.tar" 2>/dev/null
+	find "${logs%/*}" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+}
