@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Code that runs inside guests. Driver images are built here, for every kernel at once; personality images are built
+# per kernel by guest-stubs/linux/build-image, on the machine that has the kernel's headers.
+
+# The driver's flags are its own: it runs in kernels, never in Dom0, whatever configure was told.
+# thunk-inline: an indirect call must be safe from branch-target injection in every kernel, and the image may import
+# nothing, so it brings its thunk along; returns are plain because the guest's return thunk is an import too.
+# fcf-protection: kernels with IBT enter through the entry table. No jump tables: those are indirect jumps.
+XG_DRIVER_FLAGS = -std=gnu11 -O2 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fcf-protection=branch -fno-jump-tables \
+	-mindirect-branch=thunk-inline -mindirect-branch-register -mfunction-return=keep -mharden-sls=all \
+	-fno-asynchronous-unwind-tables -fno-common -fno-tree-loop-distribute-patterns -fno-ident \
+	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes
+
+XG_DRIVER_HEADERS = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h \
+	guest-stubs/drivers/blkif_abi.h
+
+image_DATA += guest-stubs/drivers/blkif-virtual.o
+CLEANFILES += guest-stubs/drivers/blkif-virtual.o
+guest-stubs/drivers/blkif-virtual.o: guest-stubs/drivers/blkif_virtual.c $(XG_DRIVER_HEADERS)
+	$(AM_V_CC)$(MKDIR_P) guest-stubs/drivers && \
+	$(CC) $(XG_DRIVER_FLAGS) -DXG_DRIVER_VERSION='"$(VERSION)"' -I$(srcdir)/guest-stubs/abi \
+		-c -o $@ $(srcdir)/guest-stubs/drivers/blkif_virtual.c
+
+EXTRA_DIST += $(XG_DRIVER_HEADERS) guest-stubs/drivers/blkif_virtual.c

@@ -71,20 +71,23 @@ enum xg_abi_error {
  *                                 ENTERED -> READY
  *     core written at window
  *     READY -> GO  (c-a-s)
- *                                 GO -> GONE, jump to `entry`
+ *                                 jump to `entry`: from here xg_core_header.state speaks
  *     cave restored
- *                                 READY -> GAVE_UP  (c-a-s) when no GO came within `patience` polls:
- *                                 the window is freed, the thread ends
+ *                                 READY -> LEAVING (c-a-s) when no GO came within `patience` polls,
+ *                                 or at once on CANCELLED: the window is freed, then GAVE_UP
+ *
+ * FAILED and GAVE_UP are stored by the kernel's own memset, reached by a tail jump: once Dom0 reads them no
+ * thread can be inside the first stage any more, and its bytes may be put back.
  */
 enum xg_mailbox_state {
 	XG_MB_IDLE = 1,
 	XG_MB_ENTERED = 2,
 	XG_MB_READY = 3,
 	XG_MB_GO = 4,
-	XG_MB_GONE = 5,
+	XG_MB_LEAVING = 5,
 	XG_MB_GAVE_UP = 6,
 	XG_MB_FAILED = 7,	/* no thread or no memory in the guest */
-	XG_MB_CANCELLED = 8,	/* by Dom0, from IDLE only */
+	XG_MB_CANCELLED = 8,	/* by Dom0, from IDLE or READY */
 };
 
 struct xg_mailbox {
