@@ -15,6 +15,10 @@ void xg_evtchn_close(struct xg_evtchn *e);	/* closes its ports too; NULL is fine
 int xg_evtchn_bind(struct xg_evtchn *e, uint32_t domid, uint32_t port, uint32_t *ret_port, struct xg_err *err);
 int xg_evtchn_unbind(struct xg_evtchn *e, uint32_t port, struct xg_err *err);
 int xg_evtchn_notify(struct xg_evtchn *e, uint32_t port, struct xg_err *err);
+/*
+ * Becomes readable when a port has fired. For a caller with an event loop of its own (Linux, xen/sys/evtchn.h):
+ * reading gives 4-byte port numbers, as many as there are and fit, and writing such numbers unmasks them.
+ */
 int xg_evtchn_fd(struct xg_evtchn *e);
 /* The port that fired (blocks unless the descriptor is readable); it is masked until xg_evtchn_unmask(). */
 int xg_evtchn_pending(struct xg_evtchn *e, uint32_t *ret_port, struct xg_err *err);

@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+noinst_LIBRARIES += lib/xen/libxgxen.a
+lib_xen_libxgxen_a_CFLAGS = $(AM_CFLAGS) $(XEN_CFLAGS)
+# One file a line: several people add theirs.
+lib_xen_libxgxen_a_SOURCES = \
+	lib/xen/blkif.c \
+	lib/xen/blkif.h \
+	lib/xen/evtchn.c \
+	lib/xen/evtchn.h \
+	lib/xen/gnttab.c \
+	lib/xen/gnttab.h \
+	lib/xen/store.c \
+	lib/xen/store.h

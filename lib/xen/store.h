@@ -56,4 +56,7 @@ int xg_store_fd(struct xg_store *s);
 int xg_store_event(struct xg_store *s, char *path, size_t path_size, char *token, size_t token_size,
 		   struct xg_err *err);
 
+/* 1 while DOMID is known to xenstored, 0 once it is gone: ask after each event of the watch "@releaseDomain". */
+int xg_store_domain_known(struct xg_store *s, uint32_t domid);
+
 #endif
