@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device window: the driver in it, and its life.
+ *
+ *   create   the guest allocates the window; Dom0 links the driver into half A and writes the header
+ *   open     the driver makes its rings and publishes them      \  the backend connects in between
+ *   add      the disk appears                                   /
+ *   remove, shut, destroy: the same, backwards
+ */
+#ifndef XG_HOTSWAP_DEVICE_H
+#define XG_HOTSWAP_DEVICE_H
+
+#include "hotswap/core.h"
+
+struct xg_device_record {
+	struct gva va;
+	uint32_t text_pages, data_pages;
+	uint64_t entry[XG_ENTRY_SLOTS];		/* as published; Dom0's own copy */
+};
+
+
+/* What the driver published with OPEN, copied and checked. */
+struct xg_device_rings {
+	uint32_t nr_queues;
+	struct xg_queue queues[XG_QUEUES_MAX];
+	struct xg_block_limits limits;
+};
+
+/* -ENOEXEC: not a driver of this ABI for that class. */
+int xg_device_image_fits(const struct xg_image *image, const char *class_name, const char *mode, struct xg_err *err);
+
+/* The guest's side of create: memory. *ret without entry points. */
+int xg_device_alloc(struct xg_core *core, const struct xg_image *image, struct xg_device_record *ret,
+		    struct xg_err *err);
+/* Dom0's side: driver and header. Fills in record->entry. */
+int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg_image *image, const char *name,
+		   const char *banner, const struct xg_block_params *params, struct xg_device_record *record,
+		   struct xg_err *err);
+int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
+		   struct xg_device_rings *ret, struct xg_err *err);
+int xg_device_add(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err);
+/* -EBUSY: mounted or otherwise open in the guest, and not FORCE. Done already: 0. */
+int xg_device_remove(struct xg_core *core, const struct xg_device_record *record, const char *name, bool force,
+		     struct xg_err *err);
+int xg_device_shut(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err);
+int xg_device_destroy(struct xg_core *core, const struct xg_device_record *record, const char *name,
+		      struct xg_err *err);
+
+/* A copy of the header as it stands now, for `status`. */
+int xg_device_look(struct xg_guest *g, const struct xg_os *os, const struct xg_device_record *record,
+		   struct xg_device_header *ret, struct xg_err *err);
+
+#endif

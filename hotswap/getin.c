@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Runs the first stage in a guest. Called by core.c for the first device of a guest only. Overwrites nothing
+ * but bytes that nothing uses and one pointer, which the first stage itself puts back.
+ */
+#include "hotswap/getin.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest-stubs/abi/xengraft_abi.h"
+#include "hotswap/wait.h"
+
+extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
+
+struct stage1_fixup {
+	uint32_t offset;	/* of the rel32 */
+	uint32_t function;	/* enum stage1_function */
+};
+
+extern const struct stage1_fixup xg_stage1_fixups[], xg_stage1_fixups_end[];
+
+/* As in stage1.S. */
+_Static_assert(offsetof(struct xg_mailbox, state) == 8, "stage1.S: MB_STATE");
+_Static_assert(offsetof(struct xg_mailbox, patience) == 12, "stage1.S: MB_PATIENCE");
+_Static_assert(offsetof(struct xg_mailbox, window) == 16, "stage1.S: MB_WINDOW");
+_Static_assert(offsetof(struct xg_mailbox, entry) == 24, "stage1.S: MB_ENTRY");
+_Static_assert(offsetof(struct xg_mailbox, argument) == 32, "stage1.S: MB_ARGUMENT");
+_Static_assert(sizeof(struct xg_mailbox) == 64, "64 bytes at the end of a page");
+_Static_assert(XG_MB_IDLE == 1 && XG_MB_ENTERED == 2 && XG_MB_READY == 3 && XG_MB_GO == 4 &&
+	       XG_MB_LEAVING == 5 && XG_MB_GAVE_UP == 6 && XG_MB_FAILED == 7, "stage1.S: states");
+
+enum stage1_function {
+	FN_KTHREAD_CREATE, FN_WAKE_UP_PROCESS, FN_ALLOC, FN_SET_MEMORY_RO, FN_SET_MEMORY_X,
+	FN_MSLEEP, FN_VFREE, FN_MEMSET, FN_HANDLER, FN_COUNT,
+};
+
+/* FN_ALLOC and FN_HANDLER are chosen by the kernel at hand. */
+static const char *const stage1_symbols[FN_COUNT] = {
+	[FN_KTHREAD_CREATE] = "kthread_create_on_node",
+	[FN_WAKE_UP_PROCESS] = "wake_up_process",
+	[FN_SET_MEMORY_RO] = "set_memory_ro",
+	[FN_SET_MEMORY_X] = "set_memory_x",
+	[FN_MSLEEP] = "msleep",
+	[FN_VFREE] = "vfree",
+	[FN_MEMSET] = "memset",
+	[FN_HANDLER] = "shutdown_handler",
+};
+
+struct stage1_literals {
+	uint64_t mailbox, callback, handler, alloc_arg0, alloc_arg1, text_pages;
+};
+
+/* Where the kernel gets memory for modules: the row whose symbol it has. */
+static const struct alloc_kind {
+	const char *symbol;
+	bool typed;		/* the type comes before the size */
+} alloc_kinds[] = {
+	{ "execmem_alloc", true },	/* since 6.10; EXECMEM_MODULE_TEXT is 0 (include/linux/execmem.h) */
+	{ "module_alloc", false },
+};
+
+#define PATIENCE_POLLS 1500	/* of 4 to 8 ms: at least six seconds, more than Dom0 waits for anything */
+#define SHUTDOWN_WATCH_BYTES_MAX 128
+
+static int plan_functions(struct xg_kernel *k, struct gva *functions, struct stage1_literals *lit, uint64_t bytes,
+			  struct xg_err *err)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < FN_COUNT; i++) {
+		if (!stage1_symbols[i])
+			continue;
+		rc = xg_kernel_symbol(k, stage1_symbols[i], &functions[i], err);
+		if (rc)
+			return rc;
+	}
+	for (i = 0; i < sizeof(alloc_kinds) / sizeof(alloc_kinds[0]); i++) {
+		rc = xg_kernel_symbol(k, alloc_kinds[i].symbol, &functions[FN_ALLOC], err);
+		if (rc == -ENOENT)
+			continue;
+		lit->alloc_arg0 = alloc_kinds[i].typed ? 0 : bytes;
+		lit->alloc_arg1 = alloc_kinds[i].typed ? bytes : 0;
+		return rc;
+	}
+	return xg_fail(err, ENOENT, "the guest's kernel has neither execmem_alloc nor module_alloc");
+}
+
+/* The word inside shutdown_watch that holds shutdown_handler; the struct's layout need not be known. */
+static int plan_pointer(struct xg_kernel *k, struct xg_getin_plan *plan, struct gva handler, struct xg_err *err)
+{
+	uint64_t words[SHUTDOWN_WATCH_BYTES_MAX / 8];
+	struct xg_translation t;
+	struct gva watch, next;
+	size_t i, count;
+	int rc;
+
+	rc = xg_kernel_symbol(k, "shutdown_watch", &watch, err);
+	if (rc)
+		return rc;
+	count = SHUTDOWN_WATCH_BYTES_MAX / 8;
+	if (!xg_kernel_symbol_after(k, watch, &next, NULL) && (next.v - watch.v) / 8 < count)
+		count = (next.v - watch.v) / 8;
+	rc = xg_kernel_read(k, watch, words, count * 8, err);
+	if (rc)
+		return rc;
+	for (i = 0; i < count && words[i] != handler.v; i++)
+		;
+	if (i == count || (watch.v & 7))
+		return xg_fail(err, ENOENT, "shutdown_watch at %#llx does not hold shutdown_handler: has the guest's kernel "
+			       "finished booting?", (unsigned long long)watch.v);
+	plan->pointer = gva_add(watch, i * 8);
+	plan->handler = handler.v;
+	rc = xg_kernel_translate(k, plan->pointer, &t, err);
+	if (rc)
+		return rc;
+	plan->pointer_frame = t.frame;
+	return 0;
+}
+
+static bool all_bytes(const uint8_t *bytes, size_t count, uint8_t value)
+{
+	while (count && bytes[count - 1] == value)
+		count--;
+	return !count;
+}
+
+/* Bytes that an earlier first stage left because its guest did not react: they begin like ours. */
+static bool cave_is_ours(const uint8_t *bytes)
+{
+	return !memcmp(bytes, xg_stage1, 11);
+}
+
+static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+{
+	struct xg_translation t;
+	struct gva etext;
+	uint64_t room;
+	int rc;
+
+	rc = xg_kernel_symbol(k, "_etext", &etext, err);
+	if (rc)
+		return rc;
+	plan->cave = XG_GVA((etext.v + 15) & ~UINT64_C(15));
+	room = gva_page_offset(plan->cave) ? XG_PAGE_SIZE - gva_page_offset(plan->cave) : 0;
+	plan->cave_bytes = xg_stage1_end - xg_stage1;
+	if (plan->cave_bytes > XG_CAVE_BYTES_MAX || plan->cave_bytes > room)
+		return xg_fail(err, ENOSPC, "%llu unused bytes behind the kernel's text, the first stage needs %u",
+			       (unsigned long long)room, plan->cave_bytes);
+	rc = xg_kernel_translate(k, plan->cave, &t, err);
+	if (rc)
+		return rc;
+	if (!t.executable)
+		return xg_fail(err, EPERM, "the kernel's last text page %#llx is not executable",
+			       (unsigned long long)plan->cave.v);
+	plan->cave_frame = t.frame;
+	rc = xg_kernel_read(k, plan->cave, plan->cave_before, plan->cave_bytes, err);
+	if (rc)
+		return rc;
+	if (cave_is_ours(plan->cave_before)) {
+		memset(plan->cave_before, 0, plan->cave_bytes);
+		return 0;
+	}
+	if (!all_bytes(plan->cave_before, plan->cave_bytes, plan->cave_before[0]) ||
+	    (plan->cave_before[0] != 0x00 && plan->cave_before[0] != 0xcc && plan->cave_before[0] != 0x90))
+		return xg_fail(err, EBUSY, "the bytes behind the kernel's text at %#llx are in use",
+			       (unsigned long long)plan->cave.v);
+	return 0;
+}
+
+static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+{
+	const struct xg_os *os = xg_kernel_os(k);
+	uint64_t data = 0;
+	struct gva symbol;
+	int rc;
+
+	if (os->vmcoreinfo_bytes > XG_PAGE_SIZE - sizeof(struct xg_mailbox))
+		return xg_fail(err, ENOSPC, "VMCOREINFO fills its page: %u bytes used", os->vmcoreinfo_bytes);
+	rc = xg_kernel_symbol(k, "vmcoreinfo_data", &symbol, err);
+	if (!rc)
+		rc = xg_kernel_read_u64(k, symbol, &data, err);
+	if (rc)
+		return rc;
+	plan->mailbox_frame = os->vmcoreinfo;
+	plan->mailbox_va = data + XG_PAGE_SIZE - sizeof(struct xg_mailbox);
+	return 0;
+}
+
+static int plan_code(struct xg_getin_plan *plan, const struct gva *functions, const struct stage1_literals *lit,
+		     struct xg_err *err)
+{
+	const struct stage1_fixup *fix;
+	int64_t distance;
+	int32_t rel;
+
+	memcpy(plan->cave_code, xg_stage1, plan->cave_bytes);
+	memcpy(plan->cave_code + (xg_stage1_literals - xg_stage1), lit, sizeof(*lit));
+	for (fix = xg_stage1_fixups; fix < xg_stage1_fixups_end; fix++) {
+		distance = (int64_t)(functions[fix->function].v - (plan->cave.v + fix->offset + 4));
+		rel = (int32_t)distance;
+		if (rel != distance)
+			return xg_fail(err, ERANGE, "kernel function at %#llx is out of reach of %#llx",
+				       (unsigned long long)functions[fix->function].v,
+				       (unsigned long long)plan->cave.v);
+		memcpy(plan->cave_code + fix->offset, &rel, sizeof(rel));
+	}
+	return 0;
+}
+
+int xg_getin_plan(struct xg_guest *g, struct xg_kernel *k, uint32_t text_pages, uint32_t data_pages,
+		  struct xg_getin_plan *ret, struct xg_err *err)
+{
+	struct xg_getin_plan plan = { .cave_bytes = 0 };
+	struct stage1_literals lit = { .mailbox = 0 };
+	struct gva functions[FN_COUNT] = { { 0 } };
+	int rc;
+
+	(void)g;
+	rc = plan_functions(k, functions, &lit, (uint64_t)(text_pages + data_pages) * XG_PAGE_SIZE, err);
+	if (!rc)
+		rc = plan_pointer(k, &plan, functions[FN_HANDLER], err);
+	if (!rc)
+		rc = plan_cave(k, &plan, err);
+	if (!rc)
+		rc = plan_mailbox(k, &plan, err);
+	if (rc)
+		return rc;
+	lit.mailbox = plan.mailbox_va;
+	lit.callback = plan.pointer.v;
+	lit.handler = plan.handler;
+	lit.text_pages = text_pages;
+	rc = plan_code(&plan, functions, &lit, err);
+	if (!rc)
+		*ret = plan;
+	return rc;
+}
+
+/* The three pages that getting in touches, mapped. */
+struct getin_maps {
+	struct xg_guest *guest;
+	uint8_t *cave_page, *pointer_page, *mailbox_page;
+	uint8_t *cave;
+	uint64_t *pointer;
+	struct xg_mailbox *mailbox;
+};
+
+static void maps_close(struct getin_maps *m)
+{
+	xg_guest_unmap(m->guest, m->cave_page, 1);
+	xg_guest_unmap(m->guest, m->pointer_page, 1);
+	xg_guest_unmap(m->guest, m->mailbox_page, 1);
+}
+
+static int maps_open(struct xg_guest *g, const struct xg_getin_plan *plan, struct getin_maps *m, struct xg_err *err)
+{
+	struct { struct gfn frame; uint8_t **page; } rows[] = {
+		{ plan->cave_frame, &m->cave_page },
+		{ plan->pointer_frame, &m->pointer_page },
+		{ plan->mailbox_frame, &m->mailbox_page },
+	};
+	void *page;
+	size_t i;
+	int rc;
+
+	*m = (struct getin_maps){ .guest = g };
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		rc = xg_guest_map(g, &rows[i].frame, 1, XG_READ | XG_WRITE, NULL, &page, err);
+		if (rc) {
+			maps_close(m);
+			return rc;
+		}
+		*rows[i].page = page;
+	}
+	m->cave = m->cave_page + gva_page_offset(plan->cave);
+	m->pointer = (uint64_t *)(m->pointer_page + gva_page_offset(plan->pointer));
+	m->mailbox = (struct xg_mailbox *)(m->mailbox_page + XG_PAGE_SIZE - sizeof(struct xg_mailbox));
+	return 0;
+}
+
+static uint32_t mailbox_state(const struct getin_maps *m)
+{
+	return __atomic_load_n(&m->mailbox->state, __ATOMIC_ACQUIRE);
+}
+
+static bool mailbox_move(struct getin_maps *m, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&m->mailbox->state, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static bool pointer_move(struct getin_maps *m, uint64_t from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(m->pointer, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+#define SHUTDOWN_NODE "/local/domain/%u/control/shutdown"
+
+/*
+ * Writes the empty string to control/shutdown, which means nothing to the guest, so that its watch fires; a
+ * value that waits there to be acted on is not touched. PENDING: fire also then, with that same value, to
+ * give back an event that our callback may have swallowed.
+ */
+static int watch_fire(struct xg_store *store, uint32_t domid, bool pending, struct xg_err *err)
+{
+	char path[XG_STORE_PATH_MAX], value[XG_STORE_VALUE_MAX + 1];
+	int rc, tries;
+
+	snprintf(path, sizeof(path), SHUTDOWN_NODE, domid);
+	for (tries = 0; tries < XG_STORE_RETRIES; tries++) {
+		rc = xg_store_begin(store, err);
+		if (rc)
+			return rc;
+		rc = xg_store_read(store, path, value, sizeof(value), err);
+		if (!rc && value[0] && !pending)
+			rc = xg_fail(err, EBUSY, "a '%s' request is pending in the guest", value);
+		if (!rc)
+			rc = xg_store_write(store, path, value, err);
+		if (rc) {
+			(void)xg_store_end(store, false, NULL);
+			return rc;
+		}
+		rc = xg_store_end(store, true, err);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return rc;
+}
+
+/* Polled: until the window exists there is no event channel that could tell us. */
+static bool mailbox_settled(void *ctx)
+{
+	uint32_t state = mailbox_state(ctx);
+
+	return state != XG_MB_IDLE && state != XG_MB_ENTERED;
+}
+
+static bool mailbox_ended(void *ctx)
+{
+	uint32_t state = mailbox_state(ctx);
+
+	return state == XG_MB_GAVE_UP || state == XG_MB_FAILED || state == 0;
+}
+
+int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan,
+		   unsigned int timeout_ms, struct gva *ret_window, struct xg_err *err)
+{
+	struct getin_maps m;
+	uint32_t state;
+	int rc;
+
+	rc = maps_open(g, plan, &m, err);
+	if (rc)
+		return rc;
+	memcpy(m.cave, plan->cave_code, plan->cave_bytes);
+	*m.mailbox = (struct xg_mailbox){
+		.magic = XG_MAGIC_MAILBOX, .state = XG_MB_IDLE, .patience = PATIENCE_POLLS,
+	};
+	/* The bytes are there before the pointer leads to them; pairs with the guest's load of the callback. */
+	if (!pointer_move(&m, plan->handler, plan->cave.v))
+		rc = xg_fail(err, EBUSY, "the guest's shutdown watch has changed under our hands");
+	if (!rc)
+		rc = watch_fire(store, g->info.domid, false, err);
+	if (!rc && !xg_wait_ms(mailbox_settled, &m, timeout_ms))
+		rc = xg_fail(err, ETIMEDOUT, "the guest's kernel did not react within %u ms: is it hung?", timeout_ms);
+	if (!rc) {
+		state = mailbox_state(&m);
+		if (state == XG_MB_READY)
+			*ret_window = XG_GVA(__atomic_load_n(&m.mailbox->window, __ATOMIC_RELAXED));
+		else
+			rc = xg_fail(err, ENOMEM, "the guest's kernel had no thread or no memory for the window");
+	}
+	maps_close(&m);
+	if (rc)
+		xg_getin_leave(g, store, plan, false);
+	return rc;
+}
+
+int xg_getin_go(struct xg_guest *g, const struct xg_getin_plan *plan, struct gva entry, struct gva argument,
+		struct xg_err *err)
+{
+	struct getin_maps m;
+	bool gone;
+	int rc;
+
+	rc = maps_open(g, plan, &m, err);
+	if (rc)
+		return rc;
+	m.mailbox->entry = entry.v;
+	m.mailbox->argument = argument.v;
+	/*
+	 * Release: the window's text and the two words above are there before GO is. The text is at addresses from
+	 * which no CPU has fetched since they were mapped, and the thread comes out of a timer interrupt, whose
+	 * return serialises, before it reads GO: no stale instruction can be left (Intel SDM 3A 8.1.3).
+	 */
+	gone = !mailbox_move(&m, XG_MB_READY, XG_MB_GO);
+	maps_close(&m);
+	return gone ? xg_fail(err, ECANCELED, "the guest's side gave up waiting") : 0;
+}
+
+void xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running)
+{
+	struct getin_maps m;
+	bool swallowed;
+
+	if (maps_open(g, plan, &m, NULL))
+		return;	/* the domain is gone, and all of this with it */
+	swallowed = !pointer_move(&m, plan->cave.v, plan->handler);
+	if (!running && m.mailbox->magic == XG_MAGIC_MAILBOX) {
+		if (mailbox_move(&m, XG_MB_IDLE, XG_MB_CANCELLED)) {
+			/* Never entered, but the watch thread may be on its way: the bytes stay. */
+			maps_close(&m);
+			(void)watch_fire(store, g->info.domid, true, NULL);
+			return;
+		}
+		(void)xg_wait_ms(mailbox_settled, &m, 2000);
+		(void)mailbox_move(&m, XG_MB_READY, XG_MB_CANCELLED);
+		running = xg_wait_ms(mailbox_ended, &m, 2000);
+	}
+	if (running && !memcmp(m.cave, plan->cave_code, plan->cave_bytes)) {
+		memcpy(m.cave, plan->cave_before, plan->cave_bytes);
+		memset(m.mailbox, 0, sizeof(*m.mailbox));
+	}
+	maps_close(&m);
+	if (swallowed)
+		(void)watch_fire(store, g->info.domid, true, NULL);
+}
