@@ -7,7 +7,13 @@ lib_xen_libxgxen_a_SOURCES = \
 	lib/xen/blkif.h \
 	lib/xen/evtchn.c \
 	lib/xen/evtchn.h \
+	lib/xen/frames.c \
+	lib/xen/frames.h \
 	lib/xen/gnttab.c \
 	lib/xen/gnttab.h \
+	lib/xen/guest.c \
+	lib/xen/guest.h \
+	lib/xen/guest_fake.c \
+	lib/xen/guest_xen.c \
 	lib/xen/store.c \
 	lib/xen/store.h
