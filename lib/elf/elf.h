@@ -33,13 +33,13 @@ struct xg_elf_symbol {
 	const char *name;	/* "" for section symbols */
 	uint16_t section;	/* index; SHN_UNDEF, SHN_ABS; SHN_COMMON is refused */
 	uint8_t bind, type;	/* STB_*, STT_* */
-	uint64_t value;		/* offset into its section, <= its size */
-	uint64_t size;
+	uint64_t value;		/* offset into its section; SHN_ABS: the address itself */
+	uint64_t size;		/* value + size <= the section's size, unless SHN_UNDEF or SHN_ABS */
 };
 
 struct xg_elf_relocation {
 	uint16_t section;	/* which section is patched */
-	uint64_t offset;	/* into it, < its size */
+	uint64_t offset;	/* into it, < its size; that the patched bytes fit is for who knows the type */
 	uint32_t type;		/* R_X86_64_* */
 	uint32_t symbol;	/* index, checked */
 	int64_t addend;
@@ -54,7 +54,10 @@ struct xg_elf {
 	uint32_t relocation_count;
 };
 
-/* BYTES are borrowed and must outlive *ret. -ENOEXEC with what was wrong where. */
+/*
+ * BYTES are borrowed and must outlive *ret; they need no alignment and are not written to. -ENOEXEC with what
+ * was wrong where; -ENOMEM.
+ */
 int xg_elf_open(const void *bytes, size_t size, struct xg_elf **ret, struct xg_err *err);
 void xg_elf_close(struct xg_elf *elf);	/* NULL is fine */
 
