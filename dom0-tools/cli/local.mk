@@ -1,1 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+sbin_PROGRAMS += xengraft
+xengraft_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
+xengraft_SOURCES = \
+	dom0-tools/cli/cli.h \
+	dom0-tools/cli/disk.c \
+	dom0-tools/cli/inspect.c \
+	dom0-tools/cli/main.c \
+	dom0-tools/cli/options.c \
+	dom0-tools/cli/options.h \
+	dom0-tools/cli/status.c
+# Libraries in the order of the arrows: each needs only those after it.
+xengraft_LDADD = \
+	dom0-tools/ops/libxgops.a \
+	hotswap/libxghotswap.a \
+	dom0-tools/inspect/libxginspect.a \
+	lib/elf/libxgelf.a \
+	lib/xen/libxgxen.a \
+	lib/base/libxgbase.a \
+	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XL_LIBS) $(XEN_LIBS) $(JSON_LIBS)
+
+# Administrators edit it: an existing one stays.
+install-data-local:
+	$(MKDIR_P) $(DESTDIR)$(sysconfdir)/xengraft
+	test -e $(DESTDIR)$(sysconfdir)/xengraft/policy || \
+		$(INSTALL_DATA) $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy
+uninstall-local:
+	-cmp -s $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy && \
+		rm -f $(DESTDIR)$(sysconfdir)/xengraft/policy && rmdir $(DESTDIR)$(sysconfdir)/xengraft
+
+completiondir = $(datadir)/bash-completion/completions
+dist_completion_DATA = dom0-tools/cli/completion/xengraft
+EXTRA_DIST += dom0-tools/cli/policy

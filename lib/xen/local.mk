@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += lib/xen/libxgxen.a
-lib_xen_libxgxen_a_CFLAGS = $(AM_CFLAGS) $(XEN_CFLAGS)
+lib_xen_libxgxen_a_CFLAGS = $(AM_CFLAGS) $(XEN_CFLAGS) $(XL_CFLAGS)
 # One file a line: several people add theirs.
 lib_xen_libxgxen_a_SOURCES = \
 	lib/xen/blkif.c \
 	lib/xen/blkif.h \
+	lib/xen/disk_spec.c \
+	lib/xen/disk_spec.h \
 	lib/xen/evtchn.c \
 	lib/xen/evtchn.h \
 	lib/xen/frames.c \

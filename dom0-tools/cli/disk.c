@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* disk-attach, disk-detach, disk-list, withdraw: from words to operations, from results to lines. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dom0-tools/cli/cli.h"
+#include "dom0-tools/cli/options.h"
+#include "hotswap/wait.h"
+#include "lib/base/log.h"
+
+int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_cli_options options;
+	struct xg_attached done = { .first = false };
+	struct xg_disk_spec spec;
+	struct xg_err err = XG_ERR_NONE;
+	int operands = xg_cli_options(argc, argv, "", &options);
+
+	if (operands < 2)
+		return xg_cli_usage(cli);
+	if (xg_disk_spec_parse(operands - 1, (const char *const *)argv + 2, &spec, &err) ||
+	    xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
+		return xg_cli_fail(&err);
+	if (cli->ops.dry_run)
+		return XG_EXIT_OK;
+	printf("%s attached to %s: %llu MiB%s, driver %s %s (%.12s) in %llu ms%s\n", done.device.vdev, done.guest.name,
+	       (unsigned long long)(done.params.sectors >> 11), done.params.flags & XG_BLK_READ_ONLY ? ", read-only" : "",
+	       done.device.driver, done.device.version, done.device.digest,
+	       (unsigned long long)(xg_now_ms() - cli->began_ms), done.first ? ", the first in this guest" : "");
+	return XG_EXIT_OK;
+}
+
+int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_cli_options options;
+	struct xg_err err = XG_ERR_NONE;
+
+	if (xg_cli_options(argc, argv, "f", &options) != 2)
+		return xg_cli_usage(cli);
+	if (xg_disk_detach(&cli->ops, argv[1], argv[2], options.force, &err))
+		return xg_cli_fail(&err);
+	return XG_EXIT_OK;
+}
+
+int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_cli_options options;
+	struct xg_err err = XG_ERR_NONE;
+
+	if (xg_cli_options(argc, argv, "", &options) != 1)
+		return xg_cli_usage(cli);
+	if (xg_withdraw(&cli->ops, argv[1], &err))
+		return xg_cli_fail(&err);
+	return XG_EXIT_OK;
+}
+
+/* ---- list ---------------------------------------------------------------------------------------------------- */
+
+static void list_line(const struct xg_guest_row *guest, const struct xg_device_row *d)
+{
+	printf("%-20s %5u %-8s %-6s %-12s %-6s %-24s %s\n", guest->name, guest->domid, d->vdev,
+	       d->read_only ? "ro" : "rw", d->mode, d->state, d->driver, d->target);
+}
+
+static json_t *list_json(const struct xg_guest_row *guest, const struct xg_device_row *d)
+{
+	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:I}", "guest", guest->name,
+			 "domid", (int)guest->domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
+			 "target", d->target, "mode", d->mode, "read_only", d->read_only, "state", d->state,
+			 "driver", d->driver, "version", d->version, "sha256", d->digest, "since",
+			 (json_int_t)d->since);
+}
+
+/* One guest's disks: as lines, or appended to ARRAY. */
+static int list_guest(struct xg_cli *cli, const struct xg_guest_row *guest, json_t *array, struct xg_err *err)
+{
+	struct xg_device_row *rows;
+	size_t count, i;
+	int rc = xg_state_device_list(cli->ops.state, guest->uuid, &rows, &count, err);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < count; i++) {
+		if (array)
+			json_array_append_new(array, list_json(guest, &rows[i]));
+		else
+			list_line(guest, &rows[i]);
+	}
+	free(rows);
+	return 0;
+}
+
+static int list_all(struct xg_cli *cli, json_t *array, struct xg_err *err)
+{
+	struct xg_guest_row *guests;
+	size_t count, i;
+	int rc = xg_state_guest_list(cli->ops.state, &guests, &count, err);
+
+	if (rc)
+		return rc;
+	for (i = 0; !rc && i < count; i++)
+		rc = list_guest(cli, &guests[i], array, err);
+	free(guests);
+	return rc;
+}
+
+static int list_named(struct xg_cli *cli, const char *name, json_t *array, struct xg_err *err)
+{
+	struct xg_guest_row row;
+	char uuid[XG_UUID_TEXT];
+	struct xg_guest *g;
+	int rc = xg_guest_open(name, &g, err);
+
+	if (rc)
+		return rc;
+	xg_uuid_text(g->info.uuid, uuid);
+	xg_guest_close(g);
+	rc = xg_state_guest_get(cli->ops.state, uuid, &row, err);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	return list_guest(cli, &row, array, err);
+}
+
+int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_cli_options options;
+	struct xg_err err = XG_ERR_NONE;
+	int i, rc, operands = xg_cli_options(argc, argv, "j", &options);
+	json_t *array;
+
+	if (operands < 0)
+		return xg_cli_usage(cli);
+	rc = xg_sweep(&cli->ops, &err);
+	if (rc)
+		return xg_cli_fail(&err);
+	array = options.json ? json_array() : NULL;
+	if (!array)
+		printf("%-20s %5s %-8s %-6s %-12s %-6s %-24s %s\n", "Name", "ID", "Vdev", "Access", "Mode", "State",
+		       "Driver", "Target");
+	rc = operands ? 0 : list_all(cli, array, &err);
+	for (i = 1; !rc && i <= operands; i++)
+		rc = list_named(cli, argv[i], array, &err);
+	if (!rc && array) {
+		json_dumpf(array, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(array);
+	return rc ? xg_cli_fail(&err) : XG_EXIT_OK;
+}

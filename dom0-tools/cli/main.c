@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * xengraft(1): xl's grammar, xl's exit statuses. Finds the command in a table, opens what it needs, runs it.
+ * The work is done in dom0-tools/ops.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "dom0-tools/cli/cli.h"
+#include "dom0-tools/ops/interrupt.h"
+#include "hotswap/wait.h"
+#include "lib/base/log.h"
+
+static int cmd_help(struct xg_cli *cli, int argc, char **argv);
+
+static const struct xg_command_row commands[] = {
+	{ "disk-attach", "GUEST SPEC...", "Give a running guest a disk by a driver that Dom0 installs in it",
+	  "SPEC is as in xl-disk-configuration(5): 'target,format,vdev,access' or 'key=value,...'.\n"
+	  "  xengraft disk-attach web1 /srv/data.img,raw,xvdb,rw\n"
+	  "  xengraft disk-attach web1 vdev=xvdc,access=ro,target=/dev/vg0/shared\n"
+	  "Nothing has to be installed, configured or running in the guest.",
+	  xg_cmd_disk_attach, false },
+	{ "disk-detach", "GUEST VDEV [--force]", "Take a disk that xengraft attached away again",
+	  "-f, --force  also when it is in use in the guest: its I/O fails from then on",
+	  xg_cmd_disk_detach, false },
+	{ "disk-list", "[GUEST...] [--json]", "List the disks that xengraft attached",
+	  "-j, --json   as a JSON array", xg_cmd_disk_list, false },
+	{ "inspect", "GUEST [--json]", "Tell from a guest's memory which kernel runs in it",
+	  "-j, --json   as a JSON object\nThe guest runs on and is not changed.", xg_cmd_inspect, false },
+	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
+	  "-j, --json   as a JSON object", xg_cmd_status, false },
+	{ "withdraw", "GUEST", "Take xengraft's personality out of a guest that has no disk of it left",
+	  "Detaching the last disk leaves the personality (some 60 KiB) in the guest, so that the next attach is\n"
+	  "quick. This removes it.", xg_cmd_withdraw, false },
+	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", cmd_help, true },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct xg_command_row *command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* Completion reads the lines that begin with a blank: " name  text". */
+static void help_all(FILE *to)
+{
+	size_t i;
+
+	fprintf(to, "usage: xengraft [-v] [-N] COMMAND [ARGUMENTS]\n\n"
+		"Device drivers that the host installs in running guests.\n\n"
+		"  -v, --verbose  show each step\n  -N, --dry-run  check all, say what would be done, change nothing\n"
+		"  -V, --version  show the version\n  -h, --help     show this\n\nCommands:\n\n");
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(to, " %-12s  %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\nSee xengraft(1). Exit status: 0 done, 1 failed, 2 try again.\n");
+}
+
+static void help_one(const struct xg_command_row *row)
+{
+	printf("usage: xengraft [-v] [-N] %s %s\n\n%s.\n%s%s%s", row->name, row->arguments, row->summary,
+	       row->details[0] ? "\n" : "", row->details, row->details[0] ? "\n" : "");
+}
+
+static int cmd_help(struct xg_cli *cli, int argc, char **argv)
+{
+	const struct xg_command_row *row;
+
+	(void)cli;
+	if (argc < 2) {
+		help_all(stdout);
+		return XG_EXIT_OK;
+	}
+	row = command_find(argv[1]);
+	if (!row) {
+		xg_error("'%s' is no command: 'xengraft help' lists them", argv[1]);
+		return XG_EXIT_FAILED;
+	}
+	help_one(row);
+	return XG_EXIT_OK;
+}
+
+int xg_cli_usage(const struct xg_cli *cli)
+{
+	fprintf(stderr, "usage: xengraft [-v] [-N] %s %s\n", cli->command->name, cli->command->arguments);
+	return XG_EXIT_FAILED;
+}
+
+int xg_cli_fail(const struct xg_err *err)
+{
+	xg_error("%s", err->text[0] ? err->text : "failed");
+	return err->code == EAGAIN ? XG_EXIT_AGAIN : XG_EXIT_FAILED;
+}
+
+static void show_step(void *ctx, const char *step)
+{
+	struct xg_cli *cli = ctx;
+
+	if (cli->ops.dry_run)
+		printf("would %s\n", step);
+	else if (cli->verbose)
+		fprintf(stderr, "%5llu ms  %s\n", (unsigned long long)(xg_now_ms() - cli->began_ms), step);
+}
+
+static void show_notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	xg_warn("%s", text);
+}
+
+static int command_run(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_err err = XG_ERR_NONE;
+	int status;
+
+	if (!cli->command->bare && xg_ops_open(&cli->ops, &err))
+		return xg_cli_fail(&err);
+	optind = 0;	/* the command's own options start anew */
+	status = cli->command->run(cli, argc, argv);
+	xg_ops_close(&cli->ops);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "verbose", no_argument, NULL, 'v' }, { "dry-run", no_argument, NULL, 'N' },
+		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	};
+	struct xg_cli cli = { .began_ms = xg_now_ms() };
+	int c, i;
+
+	(void)xg_log_open("xengraft", NULL, NULL);
+	while ((c = getopt_long(argc, argv, "+vNVh", options, NULL)) != -1) {
+		switch (c) {
+		case 'v':
+			cli.verbose = true;
+			xg_log_level_set(XG_LOG_DEBUG);
+			break;
+		case 'N':
+			cli.ops.dry_run = true;
+			break;
+		case 'V':
+			printf("xengraft %s\n", PACKAGE_VERSION);
+			return XG_EXIT_OK;
+		case 'h':
+			help_all(stdout);
+			return XG_EXIT_OK;
+		default:
+			return XG_EXIT_FAILED;
+		}
+	}
+	if (optind == argc) {
+		help_all(stderr);
+		return XG_EXIT_FAILED;
+	}
+	argc -= optind;
+	argv += optind;
+	cli.command = command_find(argv[0]);
+	if (!cli.command) {
+		xg_error("'%s' is no command: 'xengraft help' lists them", argv[0]);
+		return XG_EXIT_FAILED;
+	}
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
+			help_one(cli.command);
+			return XG_EXIT_OK;
+		}
+	cli.ops.progress = show_step;
+	cli.ops.notice = show_notice;
+	cli.ops.ctx = &cli;
+	xg_interrupt_catch();
+	return command_run(&cli, argc, argv);
+}

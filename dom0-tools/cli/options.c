@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Parses a command's own options. Called by the commands. */
+#include "dom0-tools/cli/options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_options *ret)
+{
+	static const struct option all[] = {
+		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 },
+	};
+	struct option options[sizeof(all) / sizeof(all[0])];
+	unsigned int i, count = 0;
+	int c, operands;
+
+	for (i = 0; all[i].name; i++)
+		if (strchr(letters, all[i].val))
+			options[count++] = all[i];
+	options[count] = (struct option){ NULL, 0, NULL, 0 };
+	*ret = (struct xg_cli_options){ .json = false };
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			ret->json = true;
+			break;
+		case 'f':
+			ret->force = true;
+			break;
+		default:
+			return -1;
+		}
+	}
+	operands = argc - optind;
+	memmove(argv + 1, argv + optind, operands * sizeof(*argv));
+	return operands;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options that commands have in common. */
+#ifndef XG_CLI_OPTIONS_H
+#define XG_CLI_OPTIONS_H
+
+#include <stdbool.h>
+
+struct xg_cli_options {
+	bool json, force;
+};
+
+/*
+ * Takes the options out of ARGV, wherever they stand; the operands remain from argv[1] on. LETTERS: those that
+ * this command knows ("j", "f"). Returns the number of operands, -1 after having complained.
+ */
+int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_options *ret);
+
+#endif

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Attaches a disk: the main path. All that can be refused is refused before anything is touched; from then on
+ * it is a table of do and undo, and the journal says how far it got.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "dom0-tools/ops/interrupt.h"
+#include "dom0-tools/ops/ops.h"
+#include "dom0-tools/ops/teardown.h"
+#include "dom0-tools/ops/vdev.h"
+#include "lib/base/steps.h"
+
+struct attach {
+	struct xg_session *s;
+	const struct xg_disk_spec *spec;
+	struct xg_link_id id;
+	char name[32];			/* of the disk in the guest */
+	bool first;			/* the personality is not there yet */
+	struct xg_os os;
+	struct xg_kernel *kernel;	/* only when first */
+	struct xg_image *personality;	/* only when first */
+	struct xg_image *driver;
+	struct xg_core_plan plan;
+	bool core_runs;			/* the personality serves commands: only it can free its window now */
+	struct xg_core *core;
+	struct xg_block_params params;
+	struct xg_device_rings rings;
+	struct xg_device_row row;
+	struct xg_operation_row op;
+};
+
+static void attach_fini(struct attach *a)
+{
+	xg_core_close(a->core);
+	xg_image_free(a->driver);
+	xg_image_free(a->personality);
+	xg_kernel_close(a->kernel);
+	xg_session_close(a->s);
+}
+
+static void tell(const struct attach *a, const char *step)
+{
+	if (a->s->ops->progress)
+		a->s->ops->progress(a->s->ops->ctx, step);
+}
+
+/* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
+
+static int check_target(const struct xg_disk_spec *spec, struct xg_err *err)
+{
+	struct stat st;
+
+	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
+		return xg_fail(err, EINVAL, "format %s is not supported in virtual mode: only raw", spec->format);
+	if (spec->target[0] != '/')
+		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
+	if (stat(spec->target, &st))
+		return xg_fail_errno(err, errno, "target %s", spec->target);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return xg_fail(err, EINVAL, "target %s is neither a file nor a block device", spec->target);
+	return 0;
+}
+
+static int check_vdev(struct attach *a, struct xg_err *err)
+{
+	struct xg_session *s = a->s;
+	char path[XG_STORE_PATH_MAX];
+	struct xg_device_row row;
+	char **children;
+	size_t count;
+	int rc;
+
+	rc = xg_state_device_get(s->ops->state, s->uuid, a->id.devid, &row, err);
+	if (!rc)
+		return xg_fail(err, EEXIST, "vdev %s is in use in guest '%s' (target %s)", a->spec->vdev,
+			       s->guest->info.name, row.target);
+	if (rc != -ENOENT)
+		return rc;
+	/* libxl's own record of its devices, which the guest cannot write. */
+	snprintf(path, sizeof(path), "/libxl/%u/device/vbd/%u", a->id.domid, a->id.devid);
+	rc = xg_store_list(s->ops->store, path, &children, &count, err);
+	if (!rc) {
+		free(children);
+		return xg_fail(err, EEXIST, "vdev %s of guest '%s' is in use by a disk of xl's", a->spec->vdev,
+			       s->guest->info.name);
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The record's kernel is still the one that runs: its personality answers. Else everything starts anew. */
+static int check_core(struct attach *a, struct xg_err *err)
+{
+	struct xg_session *s = a->s;
+	int rc;
+
+	if (s->row.core.va.v) {
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &a->core, err);
+		if (!rc) {
+			a->os = s->row.os;
+			return 0;
+		}
+		if (rc != -ESTALE && rc != -ENODEV && rc != -EPERM && rc != -EINVAL)
+			return rc;
+		/* The guest rebooted inside its domain (kexec) or lies: what was recorded is of no use any more. */
+		rc = xg_state_guest_remove(s->ops->state, s->uuid, err);
+		if (rc)
+			return rc;
+	}
+	a->first = true;
+	tell(a, "inspect the guest");
+	rc = xg_kernel_open(s->guest, &a->kernel, err);
+	if (rc)
+		return rc;
+	a->os = *xg_kernel_os(a->kernel);
+	tell(a, "find the personality");
+	rc = xg_personality_find(s->ops, &a->os, &a->personality, err);
+	return rc ? rc : xg_core_plan(s->guest, a->kernel, a->personality, &a->plan, err);
+}
+
+static int attach_check(struct attach *a, struct xg_err *err)
+{
+	int rc = xg_vdev_parse(a->spec->vdev, &a->id.devid, a->name, err);
+
+	if (!rc)
+		rc = check_target(a->spec, err);
+	if (!rc)
+		rc = check_vdev(a, err);
+	if (!rc)
+		rc = xg_driver_find(a->s->ops, "blkif", "virtual", &a->driver, err);
+	if (!rc)
+		rc = check_core(a, err);
+	return rc;
+}
+
+/* ---- steps --------------------------------------------------------------------------------------------------- */
+
+static int areas_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	int rc;
+
+	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
+	if (!rc)
+		rc = xg_connect_areas(a->s->ops->store, a->id, a->spec, a->s->guest->info.name, a->s->uuid, err);
+	if (rc)
+		(void)xg_state_device_remove(a->s->ops->state, a->s->uuid, a->id.devid, NULL);
+	return rc;
+}
+
+static void areas_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	xg_connect_areas_remove(a->s->ops->store, a->id);
+	(void)xg_state_device_remove(a->s->ops->state, a->s->uuid, a->id.devid, NULL);
+}
+
+static int backend_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	char log[512];
+	int rc;
+
+	snprintf(log, sizeof(log), "%s/xengraft-backend-%s-%s.log", a->s->ops->log_dir, a->s->guest->info.name, a->name);
+	rc = xg_connect_backend_start(a->s->ops->store, a->s->ops->backend_program, a->id, log, err);
+	if (!rc)
+		rc = xg_connect_params(a->s->ops->store, a->id, a->s->guest->info.vcpus, &a->params, err);
+	if (rc)
+		(void)xg_connect_backend_stop(a->s->ops->store, a->id, NULL);
+	return rc;
+}
+
+static void backend_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	(void)xg_connect_backend_stop(a->s->ops->store, a->id, NULL);
+}
+
+static int guest_record(struct attach *a, struct xg_err *err)
+{
+	struct xg_session *s = a->s;
+
+	snprintf(s->row.uuid, sizeof(s->row.uuid), "%s", s->uuid);
+	s->row.domid = s->guest->info.domid;
+	snprintf(s->row.name, sizeof(s->row.name), "%s", s->guest->info.name);
+	s->row.os = a->os;
+	snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
+	snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
+	return xg_state_guest_put(s->ops->state, &s->row, err);
+}
+
+static int enter_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	struct xg_session *s = a->s;
+	int rc;
+
+	if (!a->first)
+		return 0;
+	a->op.getting_in = true;
+	a->op.plan = a->plan.getin;
+	rc = xg_state_operation_put(s->ops->state, &a->op, err);
+	if (!rc)
+		rc = xg_core_enter(s->guest, s->ops->store, &a->plan, &s->row.core, err);
+	if (!rc)
+		rc = guest_record(a, err);
+	return rc;
+}
+
+static void enter_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	if (!a->first)
+		return;
+	if (a->core_runs)
+		return;		/* it could not be told to leave: the record stays with it */
+	xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false);
+	(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
+}
+
+static int core_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	struct xg_session *s = a->s;
+	char banner[160];
+	struct gva entry;
+	int rc;
+
+	if (!a->first)
+		return 0;
+	snprintf(banner, sizeof(banner), "personality linux-%.60s %.20s sha256 %.16s, installed by the host",
+		 a->os.release, a->personality->note.version, a->personality->digest);
+	rc = xg_core_fill(s->guest, a->kernel, a->personality, &s->row.core, banner, &entry, err);
+	if (!rc)
+		rc = xg_core_start(s->guest, s->ops->store, &a->os, &a->plan, &s->row.core, entry, err);
+	if (rc)
+		return rc;
+	a->core_runs = true;
+	a->op.getting_in = false;
+	rc = xg_state_operation_put(s->ops->state, &a->op, err);
+	if (!rc)
+		rc = xg_core_open(s->guest, &a->os, &s->row.core, &a->core, err);
+	return rc;
+}
+
+static void core_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	if (a->first && !xg_core_remove(a->core, NULL)) {
+		a->core_runs = false;
+		(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
+	}
+}
+
+static int core_announce_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	struct xg_session *s = a->s;
+	int rc;
+
+	if (!a->first)
+		return 0;
+	rc = xg_window_open(s->guest, &a->os, s->row.core.va, s->row.core.text_pages, s->row.core.data_pages, &w, err);
+	if (!rc)
+		rc = xg_state_frames_put(s->ops->state, s->uuid, w, err);
+	return rc ? rc : xg_announce_core(s->ops->store, a->id.domid, a->personality, &s->row.core, err);
+}
+
+static void core_announce_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	if (a->first)
+		xg_announce_core_remove(a->s->ops->store, a->id.domid);
+}
+
+static int window_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	int rc;
+
+	rc = xg_device_alloc(a->core, a->driver, &a->row.device, err);
+	if (rc)
+		return rc;
+	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
+	if (rc)
+		(void)xg_device_destroy(a->core, &a->row.device, a->name, NULL);
+	return rc;
+}
+
+static void window_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	(void)xg_device_destroy(a->core, &a->row.device, a->name, NULL);
+}
+
+static int driver_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	struct xg_device_record *device = &a->row.device;
+	char banner[160];
+	int rc;
+
+	snprintf(banner, sizeof(banner), "driver %.31s-%.15s %.20s sha256 %.16s", a->driver->note.device, a->driver->note.mode,
+		 a->driver->note.version, a->driver->digest);
+	rc = xg_device_fill(a->core, &a->os, a->driver, a->name, banner, &a->params, device, err);
+	if (!rc)
+		rc = xg_window_open(a->s->guest, &a->os, device->va, device->text_pages, device->data_pages, &w, err);
+	if (!rc)
+		rc = xg_state_frames_put(a->s->ops->state, a->s->uuid, w, err);
+	return rc ? rc : xg_state_device_put(a->s->ops->state, &a->row, err);
+}
+
+static int open_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	return xg_device_open(a->core, &a->os, &a->row.device, &a->rings, err);
+}
+
+static void open_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	(void)xg_device_shut(a->core, &a->row.device, a->name, NULL);
+}
+
+static int connect_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	return xg_connect_rings(a->s->ops->store, a->id, &a->rings, a->params.ring_order, err);
+}
+
+static int announce_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	return xg_announce_device(a->s->ops->store, a->id, a->driver, &a->row.device, err);
+}
+
+static void announce_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	xg_announce_device_remove(a->s->ops->store, a->id);
+}
+
+static int add_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	return xg_device_add(a->core, &a->row.device, a->name, err);
+}
+
+static void add_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	(void)xg_device_remove(a->core, &a->row.device, a->name, true, NULL);
+}
+
+static int record_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	snprintf(a->row.state, sizeof(a->row.state), "live");
+	return xg_state_device_put(a->s->ops->state, &a->row, err);
+}
+
+/* The grants of the rings end (open_undo) only after the backend has let go of them (connect's undo). */
+static const struct xg_step attach_steps[] = {
+	{ "make the xenstore areas", areas_run, areas_undo },
+	{ "start the backend", backend_run, backend_undo },
+	{ "enter the guest", enter_run, enter_undo },
+	{ "install the personality", core_run, core_undo },
+	{ "announce the personality", core_announce_run, core_announce_undo },
+	{ XG_STEP_WINDOW, window_run, window_undo },
+	{ "install the driver", driver_run, NULL },
+	{ "open the driver", open_run, open_undo },
+	{ "connect the backend", connect_run, backend_undo },
+	{ "announce the driver", announce_run, announce_undo },
+	{ "add the disk", add_run, add_undo },
+	{ "record", record_run, NULL },
+};
+
+static int attach_record(void *ctx, const struct xg_step *step, int done, struct xg_err *err)
+{
+	struct attach *a = ctx;
+
+	if (done && xg_interrupted())
+		return xg_fail(err, EINTR, "interrupted before '%s'", step->name);
+	a->op.steps += done ? 1 : -1;
+	snprintf(a->op.step, sizeof(a->op.step), "%s", step->name);
+	return xg_state_operation_put(a->s->ops->state, &a->op, err);
+}
+
+static void attach_progress(void *ctx, const struct xg_step *step)
+{
+	tell(ctx, step->name);
+}
+
+static void attach_begin(struct attach *a)
+{
+	const struct xg_session *s = a->s;
+
+	a->op = (struct xg_operation_row){
+		.domid = a->id.domid, .devid = a->id.devid, .pid = getpid(), .since = time(NULL),
+	};
+	snprintf(a->op.uuid, sizeof(a->op.uuid), "%s", s->uuid);
+	snprintf(a->op.verb, sizeof(a->op.verb), "attach");
+	a->row = (struct xg_device_row){
+		.devid = a->id.devid, .read_only = a->spec->read_only, .since = time(NULL),
+	};
+	snprintf(a->row.uuid, sizeof(a->row.uuid), "%s", s->uuid);
+	snprintf(a->row.vdev, sizeof(a->row.vdev), "%s", a->name);
+	snprintf(a->row.target, sizeof(a->row.target), "%s", a->spec->target);
+	snprintf(a->row.mode, sizeof(a->row.mode), "virtual");
+	snprintf(a->row.digest, sizeof(a->row.digest), "%s", a->driver->digest);
+	snprintf(a->row.driver, sizeof(a->row.driver), "%s-%s", a->driver->note.device, a->driver->note.mode);
+	snprintf(a->row.version, sizeof(a->row.version), "%s", a->driver->note.version);
+	snprintf(a->row.state, sizeof(a->row.state), "attaching");
+}
+
+static int attach_work(struct attach *a, struct xg_err *err)
+{
+	const struct xg_steps steps = {
+		.table = attach_steps, .count = sizeof(attach_steps) / sizeof(attach_steps[0]),
+		.record = attach_record, .progress = attach_progress,
+	};
+	size_t i;
+	int rc;
+
+	rc = attach_check(a, err);
+	if (rc)
+		return rc;
+	if (a->s->ops->dry_run) {
+		for (i = 0; i < steps.count; i++)
+			tell(a, steps.table[i].name);
+		return 0;
+	}
+	attach_begin(a);
+	rc = xg_steps_run(&steps, a, err);
+	(void)xg_state_operation_remove(a->s->ops->state, a->s->uuid, NULL);
+	return rc;
+}
+
+int xg_disk_attach(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, struct xg_attached *ret,
+		   struct xg_err *err)
+{
+	struct attach a = { .spec = spec };
+	int rc;
+
+	rc = xg_session_open(ops, guest, &a.s, err);
+	if (rc)
+		return rc;
+	a.id.domid = a.s->guest->info.domid;
+	rc = attach_work(&a, err);
+	if (!rc)
+		*ret = (struct xg_attached){
+			.device = a.row, .guest = a.s->row, .params = a.params, .first = a.first,
+		};
+	attach_fini(&a);
+	return rc;
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Detaches disks, withdraws personalities, finishes what a crash left and forgets guests that are gone. After
+ * the disk has disappeared from the guest there is no way back, so from there each part goes on whatever
+ * the one before met, and may be done again.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dom0-tools/ops/ops.h"
+#include "dom0-tools/ops/teardown.h"
+#include "dom0-tools/ops/vdev.h"
+#include "hotswap/wait.h"
+
+static void tell(struct xg_ops *ops, const char *step)
+{
+	if (ops->progress)
+		ops->progress(ops->ctx, step);
+}
+
+static void __attribute__((format(printf, 2, 3))) notice(struct xg_ops *ops, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	if (!ops->notice)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ops->notice(ops->ctx, text);
+}
+
+int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
+		struct xg_err *err)
+{
+	struct xg_err first = XG_ERR_NONE;
+	bool window = core && row->device.va.v;
+
+	if (window)
+		(void)xg_device_remove(core, &row->device, row->vdev, true, &first);
+	tell(ops, "end the backend");
+	(void)xg_connect_backend_stop(ops->store, id, first.code ? NULL : &first);
+	if (window) {
+		tell(ops, "close the driver");
+		(void)xg_device_shut(core, &row->device, row->vdev, first.code ? NULL : &first);
+		tell(ops, "free the window");
+		(void)xg_device_destroy(core, &row->device, row->vdev, first.code ? NULL : &first);
+	}
+	xg_announce_device_remove(ops->store, id);
+	xg_connect_areas_remove(ops->store, id);
+	(void)xg_state_device_remove(ops->state, row->uuid, row->devid, first.code ? NULL : &first);
+	if (first.code && err)
+		*err = first;
+	return -first.code;
+}
+
+/* ---- detach -------------------------------------------------------------------------------------------------- */
+
+static int detach_work(struct xg_session *s, const char *vdev, bool force, struct xg_err *err)
+{
+	struct xg_operation_row op = { .domid = s->guest->info.domid, .pid = getpid(), .since = time(NULL) };
+	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
+	struct xg_link_id id = { .domid = s->guest->info.domid };
+	struct xg_device_row row;
+	char name[32];
+	int rc;
+
+	rc = xg_vdev_parse(vdev, &id.devid, name, err);
+	if (!rc)
+		rc = xg_state_device_get(s->ops->state, s->uuid, id.devid, &row, err);
+	if (rc == -ENOENT)
+		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
+	if (!rc)
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
+	if (rc && !force)
+		return rc;
+	if (s->ops->dry_run) {
+		tell(s->ops, "remove the disk");
+		return 0;
+	}
+	tell(s->ops, "remove the disk");
+	rc = core ? xg_device_remove(core, &row.device, name, force, err) : 0;
+	if (rc == -EBUSY)
+		return xg_fail(err, EBUSY, "disk %s is in use in guest '%s': unmount it there, or use --force", name,
+			       s->guest->info.name);
+	if (rc)
+		return rc;
+	snprintf(op.uuid, sizeof(op.uuid), "%s", s->uuid);
+	snprintf(op.verb, sizeof(op.verb), "detach");
+	op.devid = id.devid;
+	snprintf(row.state, sizeof(row.state), "detaching");
+	rc = xg_state_operation_put(s->ops->state, &op, err);
+	if (!rc)
+		rc = xg_state_device_put(s->ops->state, &row, err);
+	if (!rc)
+		rc = xg_teardown(s->ops, core, id, &row, err);
+	(void)xg_state_operation_remove(s->ops->state, s->uuid, NULL);
+	return rc;
+}
+
+int xg_disk_detach(struct xg_ops *ops, const char *guest, const char *vdev, bool force, struct xg_err *err)
+{
+	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
+	int rc = xg_session_open(ops, guest, &s, err);
+
+	return rc ? rc : detach_work(s, vdev, force, err);
+}
+
+/* ---- withdraw ------------------------------------------------------------------------------------------------- */
+
+static int withdraw_work(struct xg_session *s, struct xg_err *err)
+{
+	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
+	struct xg_device_row *rows = NULL;
+	size_t count = 0;
+	int rc;
+
+	if (!s->row.core.va.v)
+		return 0;
+	rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
+	free(rows);
+	if (rc)
+		return rc;
+	if (count)
+		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first", s->guest->info.name,
+			       count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
+	if (s->ops->dry_run) {
+		tell(s->ops, "remove the personality");
+		return 0;
+	}
+	tell(s->ops, "remove the personality");
+	rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
+	if (!rc)
+		rc = xg_core_remove(core, err);
+	if (rc && rc != -ENODEV && rc != -ESTALE)
+		return rc;
+	xg_announce_core_remove(s->ops->store, s->guest->info.domid);
+	return xg_state_guest_remove(s->ops->state, s->uuid, err);
+}
+
+int xg_withdraw(struct xg_ops *ops, const char *guest, struct xg_err *err)
+{
+	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
+	int rc = xg_session_open(ops, guest, &s, err);
+
+	return rc ? rc : withdraw_work(s, err);
+}
+
+/* ---- recover --------------------------------------------------------------------------------------------------- */
+
+static bool window_known(const struct xg_device_row *rows, size_t count, uint64_t va)
+{
+	size_t i;
+
+	for (i = 0; i < count && rows[i].device.va.v != va; i++)
+		;
+	return i < count;
+}
+
+/* A window that the guest allocated for a process that died before it could note the address. */
+static void recover_window(struct xg_session *s, struct xg_core *core)
+{
+	const struct xg_core_header *shared = xg_window_header(core->window);
+	struct xg_device_record orphan = { .va = { 0 } };
+	struct xg_device_row *rows = NULL;
+	struct xg_core_header h;
+	size_t count = 0;
+
+	memcpy(&h, shared, sizeof(h));
+	if (h.command.op != XG_CMD_WINDOW_ALLOC || h.reply.seq != h.command.seq || h.reply.status)
+		return;
+	if (xg_state_device_list(s->ops->state, s->uuid, &rows, &count, NULL))
+		return;
+	orphan.va = XG_GVA(h.reply.values[0]);
+	/* The guest's word is good enough to name a window of its own: the personality frees no other. */
+	if (!window_known(rows, count, orphan.va.v))
+		(void)xg_device_destroy(core, &orphan, "orphaned window", NULL);
+	free(rows);
+}
+
+/* Did the personality get as far as running? Its start takes milliseconds, so this waits for it. */
+static int recover_getting_in(struct xg_session *s, const struct xg_operation_row *op, struct xg_core **ret)
+{
+	uint64_t end = xg_now_ms() + 3000;
+	struct timespec pause = { .tv_nsec = 50000000 };
+	int rc = -ENOENT;
+
+	while (s->row.core.va.v && rc) {
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, ret, NULL);
+		if (rc && xg_now_ms() >= end)
+			break;
+		if (rc)
+			nanosleep(&pause, NULL);
+	}
+	xg_getin_leave(s->guest, s->ops->store, &op->plan, rc == 0);
+	return rc;
+}
+
+int xg_recover(struct xg_session *s, struct xg_err *err)
+{
+	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
+	struct xg_link_id id = { .domid = s->guest->info.domid };
+	struct xg_operation_row op;
+	struct xg_device_row row;
+	int rc;
+
+	rc = xg_state_operation_get(s->ops->state, s->uuid, &op, err);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	id.devid = op.devid;
+	notice(s->ops, "process %lld left an %s of device %u unfinished at '%s': undoing it", (long long)op.pid, op.verb,
+	       op.devid, op.step);
+	if (op.getting_in)
+		rc = recover_getting_in(s, &op, &core);
+	else if (s->row.core.va.v)
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, NULL);
+	if (rc && s->row.uuid[0] && op.getting_in) {
+		rc = xg_state_guest_remove(s->ops->state, s->uuid, err);
+		memset(&s->row, 0, sizeof(s->row));
+	}
+	if (core && !strcmp(op.step, XG_STEP_WINDOW))
+		recover_window(s, core);
+	if (!xg_state_device_get(s->ops->state, s->uuid, op.devid, &row, NULL) && strcmp(row.state, "live")) {
+		rc = xg_teardown(s->ops, core, id, &row, err);
+	} else {
+		rc = 0;
+		if (xg_state_device_get(s->ops->state, s->uuid, op.devid, &row, NULL)) {
+			(void)xg_connect_backend_stop(s->ops->store, id, NULL);
+			xg_announce_device_remove(s->ops->store, id);
+			xg_connect_areas_remove(s->ops->store, id);
+		}
+	}
+	if (rc)
+		return xg_fail_in(err, "cleaning up after process %lld", (long long)op.pid);
+	return xg_state_operation_remove(s->ops->state, s->uuid, err);
+}
+
+/* ---- sweep ------------------------------------------------------------------------------------------------------ */
+
+/* Is the domain with that id still the one of the record? */
+static bool guest_lives(const struct xg_guest_row *row)
+{
+	char id[16], uuid[XG_UUID_TEXT];
+	struct xg_guest *g;
+
+	snprintf(id, sizeof(id), "%u", row->domid);
+	if (xg_guest_open(id, &g, NULL))
+		return false;
+	xg_uuid_text(g->info.uuid, uuid);
+	xg_guest_close(g);
+	return !strcmp(uuid, row->uuid);
+}
+
+/* The id may be another domain's by now, with disks of its own. */
+static bool areas_are_of(struct xg_ops *ops, struct xg_link_id id, const char *uuid)
+{
+	char path[XG_STORE_PATH_MAX + 16], value[64] = "";
+
+	xg_backend_path(id, path);
+	strncat(path, "/domain-uuid", sizeof(path) - strlen(path) - 1);
+	return !xg_store_read(ops->store, path, value, sizeof(value), NULL) && !strcmp(value, uuid);
+}
+
+static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *guest, struct xg_err *err)
+{
+	struct xg_device_row *rows;
+	size_t count, i;
+	int rc;
+
+	rc = xg_state_device_list(ops->state, guest->uuid, &rows, &count, err);
+	if (rc)
+		return rc;
+	for (i = 0; i < count; i++) {
+		struct xg_link_id id = { .domid = guest->domid, .devid = rows[i].devid };
+
+		if (!areas_are_of(ops, id, guest->uuid))
+			continue;
+		(void)xg_connect_backend_stop(ops->store, id, NULL);
+		xg_connect_areas_remove(ops->store, id);
+	}
+	free(rows);
+	return xg_state_guest_remove(ops->state, guest->uuid, err);
+}
+
+int xg_sweep(struct xg_ops *ops, struct xg_err *err)
+{
+	struct xg_guest_row *rows;
+	size_t count, i;
+	int rc;
+
+	if (ops->dry_run)
+		return 0;
+	rc = xg_state_guest_list(ops->state, &rows, &count, err);
+	for (i = 0; !rc && i < count; i++)
+		if (!guest_lives(&rows[i]))
+			rc = sweep_guest(ops, &rows[i], err);
+	if (!rc)
+		free(rows);
+	return rc;
+}

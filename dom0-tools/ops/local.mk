@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+noinst_LIBRARIES += dom0-tools/ops/libxgops.a
+dom0_tools_ops_libxgops_a_SOURCES = \
+	dom0-tools/ops/attach.c \
+	dom0-tools/ops/connect.c \
+	dom0-tools/ops/connect.h \
+	dom0-tools/ops/detach.c \
+	dom0-tools/ops/interrupt.c \
+	dom0-tools/ops/interrupt.h \
+	dom0-tools/ops/ops.c \
+	dom0-tools/ops/ops.h \
+	dom0-tools/ops/policy.c \
+	dom0-tools/ops/policy.h \
+	dom0-tools/ops/teardown.h \
+	dom0-tools/ops/vdev.c \
+	dom0-tools/ops/vdev.h

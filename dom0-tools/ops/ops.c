@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Opening and closing: the tools' own connections, a guest's lock, the images. Called by every operation. */
+#include "dom0-tools/ops/ops.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "dom0-tools/ops/policy.h"
+#include "hotswap/wait.h"
+
+#define LOCK_WAIT_MS 10000
+
+static const char *env_or(const char *name, const char *fallback)
+{
+	const char *value = secure_getenv(name);
+
+	return value && value[0] ? value : fallback;
+}
+
+static int make_dir(const char *path, mode_t mode, struct xg_err *err)
+{
+	if (mkdir(path, mode) && errno != EEXIST)
+		return xg_fail_errno(err, errno, "cannot create %s", path);
+	return 0;
+}
+
+int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
+{
+	const char *state_dir = env_or("XENGRAFT_STATEDIR", XG_STATEDIR);
+	char path[1024];
+	int rc;
+
+	ops->backend_program = env_or("XENGRAFT_BACKEND", XG_LIBEXECDIR "/xengraft-backend");
+	ops->image_path = env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR);
+	ops->policy = env_or("XENGRAFT_POLICY", XG_SYSCONFDIR "/policy");
+	ops->log_dir = env_or("XENGRAFT_LOGDIR", "/var/log/xen");
+	rc = make_dir(state_dir, 0700, err);
+	if (!rc)
+		rc = make_dir(XG_RUNDIR, 0700, err);
+	snprintf(path, sizeof(path), "%s/state.db", state_dir);
+	if (!rc)
+		rc = xg_state_open(path, &ops->state, err);
+	if (!rc)
+		rc = xg_store_open(&ops->store, err);
+	if (rc)
+		xg_ops_close(ops);
+	return rc;
+}
+
+void xg_ops_close(struct xg_ops *ops)
+{
+	xg_store_close(xg_take(ops->store));
+	xg_state_close(xg_take(ops->state));
+}
+
+/* ---- session --------------------------------------------------------------------------------------------------- */
+
+/*
+ * The file is never removed, so there is no race about which inode is the lock; /run is emptied at boot. Waited
+ * for by looking again: flock() has no time limit.
+ */
+static int session_lock(struct xg_session *s, struct xg_err *err)
+{
+	uint64_t end = xg_now_ms() + LOCK_WAIT_MS;
+	struct timespec pause = { .tv_nsec = 20000000 };
+	char path[256];
+
+	snprintf(path, sizeof(path), XG_RUNDIR "/%s.lock", s->uuid);
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->lock < 0)
+		return xg_fail_errno(err, errno, "lock %s", path);
+	while (flock(s->lock, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return xg_fail_errno(err, errno, "lock %s", path);
+		if (xg_now_ms() >= end)
+			return xg_fail(err, EAGAIN, "another operation works on guest '%s'", s->guest->info.name);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int session_guest_check(const struct xg_guest_info *info, struct xg_err *err)
+{
+	if (info->domid == 0)
+		return xg_fail(err, EINVAL, "'%s' is the control domain, not a guest", info->name);
+	return 0;
+}
+
+static int session_alive_check(const struct xg_guest_info *info, struct xg_err *err)
+{
+	static const char hint[] = "nothing can be installed in it now";
+
+	if (info->dying)
+		return xg_fail(err, EINVAL, "guest '%s' is being destroyed: %s", info->name, hint);
+	if (info->shutdown)
+		return xg_fail(err, EINVAL, "guest '%s' has shut down or crashed: %s", info->name, hint);
+	if (info->paused)
+		return xg_fail(err, EINVAL, "guest '%s' is paused: %s", info->name, hint);
+	return 0;
+}
+
+void xg_session_close(struct xg_session *s)
+{
+	if (!s)
+		return;
+	xg_guest_close(s->guest);
+	if (s->lock >= 0)
+		close(s->lock);
+	free(s);
+}
+
+int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
+{
+	struct xg_session *s xg_auto(xg_session_close_p) = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return xg_fail_errno(err, ENOMEM, "session");
+	s->ops = ops;
+	s->lock = -1;
+	rc = xg_guest_open(guest, &s->guest, err);
+	if (rc)
+		return rc;
+	xg_uuid_text(s->guest->info.uuid, s->uuid);
+	rc = session_guest_check(&s->guest->info, err);
+	if (!rc)
+		rc = xg_policy_check(ops->policy, s->guest->info.name, s->uuid, err);
+	if (!rc)
+		rc = session_alive_check(&s->guest->info, err);
+	if (!rc)
+		rc = session_lock(s, err);
+	if (!rc)
+		rc = xg_sweep(ops, err);
+	if (!rc) {
+		rc = xg_state_guest_get(ops->state, s->uuid, &s->row, err);
+		if (rc == -ENOENT)
+			rc = 0;
+	}
+	if (!rc && !ops->dry_run)
+		rc = xg_recover(s, err);
+	if (rc)
+		return rc;
+	*ret = xg_take(s);
+	return 0;
+}
+
+/* ---- images ---------------------------------------------------------------------------------------------------- */
+
+/* Loads NAME from the first directory that has it. */
+static int image_find(const char *dirs, const char *name, struct xg_image **ret, struct xg_err *err)
+{
+	char path[1024];
+	const char *dir = dirs, *end;
+	int rc = -ENOENT;
+
+	while (*dir && rc == -ENOENT) {
+		end = strchrnul(dir, ':');
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(end - dir), dir, name);
+		rc = xg_image_load(path, ret, err);
+		dir = *end ? end + 1 : end;
+	}
+	return rc;
+}
+
+int xg_personality_find(const struct xg_ops *ops, const struct xg_os *os, struct xg_image **ret, struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+	char name[sizeof(os->release) + 32];
+	int rc;
+
+	/* The release is the guest's word: it must not lead out of the directory. */
+	if (!os->release[0] || strchr(os->release, '/') || os->release[0] == '.')
+		return xg_fail(err, ENOENT, "no personality for %s '%s'", os->name, os->release);
+	snprintf(name, sizeof(name), "%s-%s.o", os->name, os->release);
+	rc = image_find(ops->image_path, name, &image, err);
+	if (rc == -ENOENT)
+		return xg_fail(err, ENOENT, "no personality for %s %s in %s: 'xengraft-build-image %s' makes one where the "
+			       "package linux-headers-%s is installed", os->name, os->release, ops->image_path,
+			       os->release, os->release);
+	if (!rc)
+		rc = xg_core_image_fits(image, os, err);
+	if (!rc)
+		*ret = xg_take(image);
+	return rc;
+}
+
+int xg_driver_find(const struct xg_ops *ops, const char *device, const char *mode, struct xg_image **ret,
+		   struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+	char name[80];
+	int rc;
+
+	snprintf(name, sizeof(name), "%s-%s.o", device, mode);
+	rc = image_find(ops->image_path, name, &image, err);
+	if (rc == -ENOENT)
+		return xg_fail(err, ENOENT, "no %s driver for %s in %s", mode, device, ops->image_path);
+	if (!rc)
+		rc = xg_device_image_fits(image, "block", mode, err);
+	if (!rc)
+		*ret = xg_take(image);
+	return rc;
+}
+
+/* ---- look-ups ---------------------------------------------------------------------------------------------------- */
+
+int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, struct xg_guest **ret_guest,
+		   struct xg_guest_row *ret_row, struct xg_device_row *ret_device, struct xg_err *err)
+{
+	struct xg_device_row *rows = NULL;
+	char uuid[XG_UUID_TEXT];
+	struct xg_guest *g;
+	size_t count = 0, i;
+	int rc;
+
+	rc = xg_guest_open(guest, &g, err);
+	if (rc)
+		return rc;
+	xg_uuid_text(g->info.uuid, uuid);
+	rc = xg_state_guest_get(ops->state, uuid, ret_row, NULL);
+	if (!rc)
+		rc = xg_state_device_list(ops->state, uuid, &rows, &count, err);
+	else if (rc == -ENOENT)
+		rc = 0;
+	for (i = 0; !rc && i < count && strcmp(rows[i].vdev, vdev); i++)
+		;
+	if (!rc && i == count)
+		rc = xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", g->info.name, vdev);
+	if (!rc)
+		*ret_device = rows[i];
+	free(rows);
+	if (rc)
+		xg_guest_close(g);
+	else
+		*ret_guest = g;
+	return rc;
+}
