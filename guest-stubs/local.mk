@@ -23,3 +23,24 @@ guest-stubs/drivers/blkif-virtual.o: guest-stubs/drivers/blkif_virtual.c $(XG_DR
 		-c -o $@ $(srcdir)/guest-stubs/drivers/blkif_virtual.c
 
 EXTRA_DIST += $(XG_DRIVER_HEADERS) guest-stubs/drivers/blkif_virtual.c
+
+# ---- The Linux personality: sources are installed, since images are built where the kernel's headers are -------
+
+XG_LINUX_SOURCES = guest-stubs/linux/Kbuild guest-stubs/linux/personality.h \
+	guest-stubs/linux/core.c guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/leave.S \
+	guest-stubs/linux/note.c guest-stubs/linux/services.c guest-stubs/linux/window.c \
+	guest-stubs/linux/window_raw.c
+
+stubsdir = $(datadir)/xengraft/guest-stubs
+stubsabidir = $(stubsdir)/abi
+stubslinuxdir = $(stubsdir)/linux
+dist_stubsabi_DATA = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h
+dist_stubslinux_DATA = $(XG_LINUX_SOURCES)
+
+pkglibexec_SCRIPTS = guest-stubs/linux/build-image
+CLEANFILES += guest-stubs/linux/build-image
+EXTRA_DIST += guest-stubs/linux/build-image.in
+guest-stubs/linux/build-image: guest-stubs/linux/build-image.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux && \
+	sed -e 's|@stubsdir[@]|$(stubsdir)|' -e 's|@VERSION[@]|$(VERSION)|' \
+		$(srcdir)/guest-stubs/linux/build-image.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@

@@ -43,9 +43,9 @@
 #define XG_ABI_SECTOR 512u		/* the unit of every `sector` and `sectors` field */
 
 /* "XGRAFT-C", "XGRAFT-D", "XGRAFT-M" as the bytes stand in memory. */
-#define XG_MAGIC_CORE UINT64_C(0x432d544641524758)
-#define XG_MAGIC_DEVICE UINT64_C(0x442d544641524758)
-#define XG_MAGIC_MAILBOX UINT64_C(0x4d2d544641524758)
+#define XG_MAGIC_CORE 0x432d544641524758ULL
+#define XG_MAGIC_DEVICE 0x442d544641524758ULL
+#define XG_MAGIC_MAILBOX 0x4d2d544641524758ULL
 
 /* Numbered errors, negative on the wire. */
 enum xg_abi_error {
@@ -112,14 +112,15 @@ struct xg_mailbox {
  */
 enum xg_command_op {
 	XG_CMD_PING = 1,	/* values[0] = XG_ABI_VERSION */
-	XG_CMD_WINDOW_ALLOC = 2,	/* args: text pages, data pages -> values[0] = window_va */
+	XG_CMD_WINDOW_ALLOC = 2,	/* args: text pages, data pages -> values: window_va, header_va */
 	XG_CMD_WINDOW_FREE = 3,	/* args: window_va; refused (BUSY) while a device lives in it */
 	XG_CMD_DEVICE_OPEN = 4,	/* args: window_va; runs the driver's OPEN: queues[] of the header get filled in */
 	XG_CMD_DEVICE_ADD = 5,	/* args: window_va; the backend is connected: START, then the disk appears */
 	XG_CMD_DEVICE_REMOVE = 6,	/* args: window_va, force; the disk disappears; BUSY when open and force is 0 */
 	XG_CMD_DEVICE_CLOSE = 7,	/* args: window_va; runs CLOSE: grants and event channels are gone after it */
 	XG_CMD_DEVICE_RESIZE = 8,	/* args: window_va, sectors */
-	XG_CMD_LEAVE = 9,	/* no device left: frees the core window and ends; not answered, see `state` */
+	XG_CMD_LEAVE = 9,	/* frees the core window and ends: BUSY while there is a window, or somebody
+				   holds a removed disk open; success is not answered, see `state` */
 	XG_CMD_DEVICE_HOLD = 10,	/* args: window_va; new requests wait (used by a swap) */
 	XG_CMD_DEVICE_RELEASE = 11,	/* args: window_va */
 };
@@ -139,7 +140,8 @@ struct xg_reply {
 enum xg_core_state {
 	XG_CORE_NONE = 0,
 	XG_CORE_RUNNING = 1,	/* written by the personality once its thread serves commands */
-	XG_CORE_FAILED = 2,	/* it could not start: `fault` says why, its thread is gone */
+	XG_CORE_FAILED = 2,	/* it could not start: `fault` says why; it is gone 30 s later */
+	XG_CORE_LEFT = 3,	/* after XG_CMD_LEAVE; the page is the guest's again 250 ms later */
 };
 
 struct xg_core_header {
@@ -266,9 +268,10 @@ struct xg_device_header {
 	char name[32];		/* the disk's name in the guest, "xvdb"; IN, NUL-terminated */
 	char banner[160];	/* what the guest's kernel log shall say of driver and digest; IN */
 	/*
-	 * In-call counters, one a virtual CPU (CPU number modulo XG_CALL_SLOTS), each in a cache line of its own
-	 * so that vCPUs don't share one: raised before an entry is loaded, lowered when it has returned. A swap
-	 * waits until every slot has been seen at zero after the new pointers were stored.
+	 * In-call counters, each in a cache line of its own: raised before an entry is loaded, lowered when it has
+	 * returned. Which slot a call uses is the personality's choice; Linux takes the queue's number (its lock is
+	 * held around the call, so nobody shares the line) and the last one for calls without a queue. A swap waits
+	 * until every slot has been seen at zero after the new pointers were stored.
 	 */
 	uint64_t pad0[7];	/* calls[] begins on a cache line */
 	struct {

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of one device in its window: OPEN, ADD, RESIZE, HOLD, REMOVE, CLOSE. Called by the command thread
+ * alone. ADD and REMOVE wait for I/O, and a backend may be gone for good: they go on in a work item, so that
+ * the thread can still serve the REMOVE by force that ends the wait.
+ *
+ * Must never run the driver on a header that was not checked, and never wait without an end.
+ */
+#include <linux/slab.h>
+
+#include "personality.h"
+
+#define SECTORS_MAX (1ULL << 54)	/* 8 EiB: a loff_t of bytes */
+
+/* ---- What Dom0 wrote, checked ------------------------------------------------------------------------------ */
+
+static bool text_valid(const char *text, size_t size)
+{
+	return strnlen(text, size) < size;
+}
+
+static bool name_valid(const char *name, size_t size)
+{
+	size_t i, n = strnlen(name, size);
+
+	if (n == 0 || n == size || name[0] < 'a' || name[0] > 'z')
+		return false;
+	for (i = 0; i < n; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9')))
+			return false;
+	return true;
+}
+
+static bool block_size_valid(uint32_t bytes, uint32_t least, uint32_t most)
+{
+	return bytes >= least && bytes <= most && (bytes & (bytes - 1)) == 0;
+}
+
+static bool params_valid(const struct xg_block_params *p)
+{
+	if (!block_size_valid(p->logical_bytes, XG_ABI_SECTOR, PAGE_SIZE) ||
+	    !block_size_valid(p->physical_bytes, p->logical_bytes, 65536))
+		return false;
+	if (p->sectors > SECTORS_MAX || p->sectors & (p->logical_bytes / XG_ABI_SECTOR - 1))
+		return false;
+	if (p->nr_queues == 0 || p->nr_queues > XG_QUEUES_MAX || p->ring_order > 2)
+		return false;
+	return !(p->flags & XG_BLK_DISCARD) || block_size_valid(p->discard_granularity, XG_ABI_SECTOR, 1u << 31);
+}
+
+static bool limits_valid(const struct xg_block_limits *l)
+{
+	return l->max_segments >= 1 && l->max_segments <= XG_SEGMENTS_MAX &&
+	       l->max_sectors >= PAGE_SIZE / XG_ABI_SECTOR && l->max_sectors <= XG_SEGMENTS_MAX * 8 &&
+	       l->queue_depth >= 1 && l->queue_depth <= XG_QUEUE_DEPTH_MAX;
+}
+
+static bool entries_valid(const struct xg_window *window)
+{
+	uint64_t end = window->va + (uint64_t)window->text_pages * PAGE_SIZE;
+	unsigned int i;
+
+	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
+		if (window->header->entry[i] < window->va || window->header->entry[i] >= end)
+			return false;
+	return true;
+}
+
+static bool header_valid(const struct xg_window *window)
+{
+	const struct xg_device_header *h = window->header;
+
+	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= sizeof(*h) &&
+	       h->window_va == window->va && h->header_va == (uint64_t)h && h->text_pages == window->text_pages &&
+	       h->data_pages == window->data_pages && h->class_id == XG_CLASS_BLOCK && h->backend_domid < DOMID_FIRST_RESERVED &&
+	       text_valid(h->banner, sizeof(h->banner)) && name_valid(h->name, sizeof(h->name)) && entries_valid(window);
+}
+
+/* ---- Calls into the driver from the thread ------------------------------------------------------------------- */
+
+static int driver_call(struct xg_device_header *dev, unsigned int entry)
+{
+	xg_entry_device_fn fn = (xg_entry_device_fn)xg_call_begin(dev, XG_CALL_SLOT_THREAD, entry);
+	int rc = fn(dev);
+
+	xg_call_end(dev, XG_CALL_SLOT_THREAD);
+	return rc;
+}
+
+static void driver_close(struct xg_disk *disk)
+{
+	struct xg_device_header *dev = disk->header;
+	xg_entry_close_fn fn;
+
+	if (disk->closed)
+		return;
+	disk->closed = true;
+	fn = (xg_entry_close_fn)xg_call_begin(dev, XG_CALL_SLOT_THREAD, XG_ENTRY_CLOSE);
+	fn(dev);
+	xg_call_end(dev, XG_CALL_SLOT_THREAD);
+}
+
+static void queues_live(struct xg_disk *disk, bool live)
+{
+	unsigned long flags;
+	uint32_t q;
+
+	for (q = 0; q < disk->nr_queues; q++) {
+		spin_lock_irqsave(&disk->queues[q].lock, flags);
+		disk->queues[q].live = live;
+		spin_unlock_irqrestore(&disk->queues[q].lock, flags);
+	}
+}
+
+static void set_state(struct xg_disk *disk, enum xg_device_state state)
+{
+	/* What the state announces before the state. Partner: Dom0 reads the state first. */
+	smp_store_release(&disk->header->state, state);
+}
+
+/* ---- OPEN and CLOSE ---------------------------------------------------------------------------------------- */
+
+static void disk_work(struct work_struct *work);
+
+static void queue_init(struct xg_disk *disk, uint32_t q)
+{
+	struct xg_disk_queue *queue = &disk->queues[q];
+
+	queue->disk = disk;
+	queue->index = q;
+	spin_lock_init(&queue->lock);
+	snprintf(queue->irq_name, sizeof(queue->irq_name), "xengraft-%s-%u", disk->name, q);
+}
+
+static struct xg_disk *disk_new(struct xg_device_header *header, const struct xg_block_params *params)
+{
+	struct xg_disk *disk = kvzalloc(struct_size(disk, queues, params->nr_queues), GFP_KERNEL);
+	uint32_t q;
+
+	if (!disk)
+		return NULL;
+	disk->header = header;
+	disk->params = *params;
+	disk->nr_queues = params->nr_queues;
+	memcpy(disk->name, header->name, sizeof(disk->name));
+	INIT_WORK(&disk->work, disk_work);
+	for (q = 0; q < disk->nr_queues; q++)
+		queue_init(disk, q);
+	return disk;
+}
+
+static int driver_open(struct xg_disk *disk)
+{
+	struct xg_device_header *dev = disk->header;
+	int rc;
+
+	dev->services = (uint64_t)&xg_linux_services;
+	dev->personality = (uint64_t)disk;
+	rc = driver_call(dev, XG_ENTRY_OPEN);
+	if (rc)
+		return rc;
+	disk->limits = dev->limits;
+	if (limits_valid(&disk->limits))
+		return XG_E_OK;
+	driver_close(disk);
+	return -XG_E_INVAL;
+}
+
+int xg_device_open(struct xg_window *window)
+{
+	struct xg_block_params params = window->header->block;
+	struct xg_disk *disk;
+	int rc;
+
+	if (window->disk)
+		return -XG_E_EXIST;
+	if (!header_valid(window) || !params_valid(&params))
+		return -XG_E_INVAL;
+	disk = disk_new(window->header, &params);
+	if (!disk)
+		return -XG_E_NOMEM;
+	rc = driver_open(disk);
+	if (rc) {
+		kvfree(disk);
+		return rc;
+	}
+	window->disk = disk;
+	set_state(disk, XG_DEV_OPEN);
+	return XG_E_OK;
+}
+
+int xg_device_close(struct xg_window *window)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (!disk)
+		return XG_E_OK;
+	if (disk->gd || READ_ONCE(disk->working))
+		return -XG_E_BUSY;
+	flush_work(&disk->work);	/* it is over but for its last instructions */
+	queues_live(disk, false);
+	driver_close(disk);
+	window->disk = NULL;
+	set_state(disk, XG_DEV_NONE);
+	kvfree(disk);
+	return XG_E_OK;
+}
+
+/* ---- ADD and REMOVE ------------------------------------------------------------------------------------------ */
+
+static int job_add(struct xg_disk *disk)
+{
+	int rc = xg_disk_show(disk);
+
+	if (rc) {
+		xg_disk_free(disk);
+		return rc;
+	}
+	set_state(disk, XG_DEV_LIVE);
+	xg_say("%s: %llu sectors of 512 bytes (%llu MiB), %s", disk->name, disk->params.sectors,
+	       disk->params.sectors >> 11, disk->header->banner);
+	return XG_E_OK;
+}
+
+static int job_remove(struct xg_disk *disk)
+{
+	xg_disk_free(disk);
+	queues_live(disk, false);
+	set_state(disk, XG_DEV_REMOVED);
+	xg_say("%s: removed", disk->name);
+	return XG_E_OK;
+}
+
+static void disk_work(struct work_struct *work)
+{
+	struct xg_disk *disk = container_of(work, struct xg_disk, work);
+
+	disk->result = disk->job == XG_JOB_ADD ? job_add(disk) : job_remove(disk);
+	smp_store_release(&disk->working, false);	/* partner: xg_device_job_result() */
+	xg_core_kick();
+}
+
+static int job_start(struct xg_disk *disk, enum xg_disk_job job)
+{
+	flush_work(&disk->work);
+	disk->job = job;
+	disk->working = true;
+	queue_work(system_unbound_wq, &disk->work);
+	return 1;
+}
+
+int xg_device_job_result(struct xg_window *window)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (smp_load_acquire(&disk->working))
+		return 1;
+	return disk->result;
+}
+
+int xg_device_add(struct xg_window *window)
+{
+	struct xg_disk *disk = window->disk;
+	int rc;
+
+	if (!disk || disk->closed)
+		return -XG_E_INVAL;
+	if (disk->gd || READ_ONCE(disk->working))
+		return -XG_E_BUSY;
+	rc = driver_call(disk->header, XG_ENTRY_START);
+	if (rc == XG_E_OK)
+		rc = xg_disk_alloc(disk);
+	if (rc)
+		return rc;
+	queues_live(disk, true);
+	return job_start(disk, XG_JOB_ADD);
+}
+
+static void release_hold(struct xg_disk *disk)
+{
+	if (disk->held)
+		blk_mq_unquiesce_queue(disk->gd->queue);
+	disk->held = false;
+}
+
+/*
+ * The backend is not waited for: the driver withdraws its grants, then what it had fails. Afterwards no
+ * page of a failed request is the backend's any more, but for those it has mapped, which the kernel keeps.
+ */
+static void fail_device(struct xg_disk *disk)
+{
+	queues_live(disk, false);
+	driver_close(disk);
+	xg_disk_fail_all(disk);
+}
+
+int xg_device_remove(struct xg_window *window, bool force)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (!disk || (!disk->gd && !READ_ONCE(disk->working)))
+		return XG_E_OK;
+	if (!force && (READ_ONCE(disk->working) || !xg_disk_claim(disk, false)))
+		return -XG_E_BUSY;
+	if (force && disk->gd)
+		fail_device(disk);
+	release_hold(disk);
+	/* Whatever goes on in the background ends now that its requests fail. */
+	flush_work(&disk->work);
+	if (!disk->gd)
+		return XG_E_OK;
+	xg_disk_claim(disk, true);
+	return job_start(disk, XG_JOB_REMOVE);
+}
+
+/* ---- The rest ------------------------------------------------------------------------------------------------ */
+
+int xg_device_resize(struct xg_window *window, uint64_t sectors)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (!disk || !disk->added || READ_ONCE(disk->working))
+		return -XG_E_INVAL;
+	if (sectors > SECTORS_MAX || sectors & (disk->params.logical_bytes / XG_ABI_SECTOR - 1))
+		return -XG_E_INVAL;
+	disk->params.sectors = sectors;
+	set_capacity_and_notify(disk->gd, sectors);
+	return XG_E_OK;
+}
+
+int xg_device_hold(struct xg_window *window, bool hold)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (!disk || !disk->gd)
+		return -XG_E_INVAL;
+	if (hold && !disk->held)
+		blk_mq_quiesce_queue(disk->gd->queue);
+	else if (!hold)
+		release_hold(disk);
+	disk->held = hold;
+	return XG_E_OK;
+}
