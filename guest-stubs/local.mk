@@ -7,26 +7,26 @@
 # nothing, so it brings its thunk along; returns are plain because the guest's return thunk is an import too.
 # fcf-protection: kernels with IBT enter through the entry table. No jump tables: those are indirect jumps.
 XG_DRIVER_FLAGS = -std=gnu11 -O2 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
-	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fcf-protection=branch -fno-jump-tables \
+	-mno-sse -mno-mmx -mno-80387 -mpreferred-stack-boundary=3 -fno-stack-protector -fcf-protection=branch -fno-jump-tables \
 	-mindirect-branch=thunk-inline -mindirect-branch-register -mfunction-return=keep -mharden-sls=all \
 	-fno-asynchronous-unwind-tables -fno-common -fno-tree-loop-distribute-patterns -fno-ident \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes
 
-XG_DRIVER_HEADERS = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h \
+XG_DRIVER_INCLUDES = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h \
 	guest-stubs/drivers/blkif_abi.h
 
 image_DATA += guest-stubs/drivers/blkif-virtual.o
 CLEANFILES += guest-stubs/drivers/blkif-virtual.o
-guest-stubs/drivers/blkif-virtual.o: guest-stubs/drivers/blkif_virtual.c $(XG_DRIVER_HEADERS)
+guest-stubs/drivers/blkif-virtual.o: guest-stubs/drivers/blkif_virtual.c $(XG_DRIVER_INCLUDES)
 	$(AM_V_CC)$(MKDIR_P) guest-stubs/drivers && \
 	$(CC) $(XG_DRIVER_FLAGS) -DXG_DRIVER_VERSION='"$(VERSION)"' -I$(srcdir)/guest-stubs/abi \
 		-c -o $@ $(srcdir)/guest-stubs/drivers/blkif_virtual.c
 
-EXTRA_DIST += $(XG_DRIVER_HEADERS) guest-stubs/drivers/blkif_virtual.c
+EXTRA_DIST += $(XG_DRIVER_INCLUDES) guest-stubs/drivers/blkif_virtual.c
 
 # ---- The Linux personality: sources are installed, since images are built where the kernel's headers are -------
 
-XG_LINUX_SOURCES = guest-stubs/linux/Kbuild guest-stubs/linux/personality.h \
+XG_LINUX_FILES = guest-stubs/linux/Kbuild guest-stubs/linux/personality.h \
 	guest-stubs/linux/core.c guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/leave.S \
 	guest-stubs/linux/note.c guest-stubs/linux/services.c guest-stubs/linux/window.c \
 	guest-stubs/linux/window_raw.c
@@ -35,7 +35,7 @@ stubsdir = $(datadir)/xengraft/guest-stubs
 stubsabidir = $(stubsdir)/abi
 stubslinuxdir = $(stubsdir)/linux
 dist_stubsabi_DATA = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h
-dist_stubslinux_DATA = $(XG_LINUX_SOURCES)
+dist_stubslinux_DATA = $(XG_LINUX_FILES)
 
 pkglibexec_SCRIPTS = guest-stubs/linux/build-image
 CLEANFILES += guest-stubs/linux/build-image

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-sbin_PROGRAMS += xengraft
-xengraft_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
-xengraft_SOURCES = \
+sbin_PROGRAMS += dom0-tools/cli/xengraft
+dom0_tools_cli_xengraft_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
+dom0_tools_cli_xengraft_SOURCES = \
 	dom0-tools/cli/cli.h \
 	dom0-tools/cli/disk.c \
 	dom0-tools/cli/inspect.c \
@@ -10,7 +10,7 @@ xengraft_SOURCES = \
 	dom0-tools/cli/options.h \
 	dom0-tools/cli/status.c
 # Libraries in the order of the arrows: each needs only those after it.
-xengraft_LDADD = \
+dom0_tools_cli_xengraft_LDADD = \
 	dom0-tools/ops/libxgops.a \
 	hotswap/libxghotswap.a \
 	dom0-tools/inspect/libxginspect.a \
@@ -31,3 +31,13 @@ uninstall-local:
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = dom0-tools/cli/completion/xengraft
 EXTRA_DIST += dom0-tools/cli/policy
+
+# ./xengraft runs what was built here, with its own backend and images, before anything is installed.
+noinst_SCRIPTS = xengraft
+CLEANFILES += xengraft
+xengraft: Makefile
+	$(AM_V_GEN){ echo '#!/bin/sh'; \
+		echo ': "$${XENGRAFT_BACKEND:=$(abs_top_builddir)/xengraft-backend}"'; \
+		echo ': "$${XENGRAFT_IMAGES:=$(abs_top_builddir)/images:$(abs_top_builddir)/guest-stubs/drivers}"'; \
+		echo 'export XENGRAFT_BACKEND XENGRAFT_IMAGES'; \
+		echo 'exec $(abs_top_builddir)/dom0-tools/cli/xengraft "$$@"'; } >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
