@@ -66,9 +66,6 @@ int xg_guest_cpu_paging(struct xg_guest *g, unsigned int vcpu, struct xg_paging 
 {
 	if (!g->ops->cpu_paging)
 		return xg_fail(err, ENOTSUP, "the page tables of guest '%s''s vCPUs cannot be known", g->info.name);
-	if (vcpu >= g->info.vcpus)
-		return xg_fail(err, EINVAL, "vCPU %u of guest '%s', which has %u", vcpu, g->info.name,
-			       g->info.vcpus);
 	return g->ops->cpu_paging(g, vcpu, ret, err);
 }
 

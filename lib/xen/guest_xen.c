@@ -309,6 +309,9 @@ static int xen_cpu_paging(struct xg_guest *g, unsigned int vcpu, struct xg_pagin
 {
 	struct xen_guest *x = xen_of(g);
 
+	if (vcpu >= g->info.vcpus)
+		return xg_fail(err, EAGAIN, "guest '%s' has %u vCPUs, number %u is not there", g->info.name,
+			       g->info.vcpus, vcpu);
 	return g->info.type == XG_GUEST_PV ? pv_paging(x, vcpu, ret, err) : translated_paging(x, vcpu, ret, err);
 }
 

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Finds the kernel that runs in a guest and answers for its symbols and memory. Called by the programs and by
+ * hotswap; must never take a page's word for anything that the guest's users could have written.
+ *
+ * A user program can fill its pages with text that looks like a kernel's VMCOREINFO, page tables and symbols
+ * included. Three things it cannot do, and each claim is held against them:
+ *   - choose what a processor follows: the tables that a vCPU really runs on must map the claimed
+ *     swapper_pg_dir to the claimed root;
+ *   - put anything into the kernel's image: every address taken from the text must lie there;
+ *   - make the kernel's own variable vmcoreinfo_data point at its page: the page that this variable leads to is the one
+ *     that counts, and must say the same.
+ * Where the processors can't be asked (a memory image), the last two must hold for one page alone.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dom0-tools/inspect/inspect.h"
+#include "dom0-tools/inspect/kallsyms.h"
+#include "dom0-tools/inspect/number.h"
+#include "dom0-tools/inspect/vmcoreinfo.h"
+#include "dom0-tools/inspect/walk.h"
+#include "lib/base/cleanup.h"
+
+/* Frames that one map call of the scan takes: 8 MiB. */
+#define SCAN_BATCH XG_MAP_MAX
+/* vCPUs asked for their page tables: any one that runs the kernel will do. */
+#define CPUS_ASKED 16u
+/*
+ * What forged pages may cost: a claim takes a few map calls to refuse (4,096 of them some seconds), one that names the true
+ * page tables a whole symbol table (8 of them some seconds too).
+ */
+#define CLAIMS_MAX 4096u
+#define TABLES_MAX 8u
+
+struct xg_kernel {
+	struct xg_guest *g;	/* borrowed */
+	struct xg_os os;
+	struct xg_ksyms *syms;
+};
+
+struct search {
+	struct xg_guest *g;
+	struct xg_kernel *found;
+	bool sure;		/* found holds against a processor's tables: nothing else need be looked at */
+	uint64_t pages;		/* looked at */
+	unsigned int claims;	/* pages that look like VMCOREINFO */
+	unsigned int tables;	/* symbol tables loaded */
+	struct xg_err why;	/* what speaks against the most convincing claim */
+	bool why_sure;		/* that claim names the tables that a processor runs on */
+};
+
+/* One page that claims to be the kernel's. */
+struct claim {
+	struct gfn frame;
+	uint8_t text[XG_PAGE_SIZE];	/* private copy */
+	struct xg_vmcoreinfo v;
+	struct xg_walk walk;	/* through its page tables */
+	bool sure;		/* they are those of a processor */
+};
+
+void xg_kernel_close(struct xg_kernel *k)
+{
+	if (!k)
+		return;
+	xg_ksyms_free(k->syms);
+	free(k);
+}
+
+static void kernel_close_p(struct xg_kernel **k)
+{
+	xg_kernel_close(*k);
+}
+
+/* ---- Do the processors agree? --------------------------------------------------------------------------------- */
+
+/* 0 when the tables from ROOT on map swapper_pg_dir to EXPECTED (0: to anything); *ret_root is what they map it to. */
+static int root_agrees(struct xg_guest *g, struct gfn root, const struct xg_vmcoreinfo *v, struct gfn expected,
+		       struct gfn *ret_root, struct xg_err *err)
+{
+	const struct xg_walk walk = { .g = g, .root = root, .levels = v->levels };
+	struct xg_translation t;
+	int rc = xg_walk(&walk, v->swapper_pg_dir, &t, err);
+
+	if (rc)
+		return rc;
+	if (expected.n && t.frame.n != expected.n)
+		return xg_fail(err, EBADMSG, "it puts the page tables at frame %#" PRIx64 ", the processor has them at %#" PRIx64,
+			       expected.n, t.frame.n);
+	*ret_root = t.frame;
+	return 0;
+}
+
+static int cpu_agrees(struct xg_guest *g, const struct xg_paging *cpu, const struct xg_vmcoreinfo *v,
+		      struct gfn *ret_root, struct xg_err *err)
+{
+	bool pv = g->info.type == XG_GUEST_PV;
+	struct gfn expected = pv ? XG_GFN(0) : v->root;
+	int rc;
+
+	if (cpu->levels && cpu->levels != v->levels)
+		return xg_fail(err, EBADMSG, "it claims page tables of %u levels, the processor's have %u", v->levels,
+			       cpu->levels);
+	rc = root_agrees(g, cpu->root, v, expected, ret_root, err);
+	/*
+	 * Under page-table isolation a processor in user mode shows the user's tables, in which the kernel's data are
+	 * missing; the kernel's lie in the frame before (arch/x86/include/asm/pgtable.h, user_to_kernel_pgdp).
+	 */
+	if (rc == -EFAULT && !pv && cpu->root.n & 1)
+		rc = root_agrees(g, XG_GFN(cpu->root.n - 1), v, expected, ret_root, err);
+	return rc;
+}
+
+/* Sets walk and sure. Where no processor can be asked the claim's own word is all there is: sure stays false. */
+static int claim_paging(struct claim *c, struct xg_guest *g, struct xg_err *err)
+{
+	unsigned int i = 0, cpus = g->info.vcpus < CPUS_ASKED ? g->info.vcpus : CPUS_ASKED;
+	struct xg_paging cpu;
+	int rc;
+
+	c->walk = (struct xg_walk){ .g = g, .root = c->v.root, .levels = c->v.levels };
+	do {
+		rc = xg_guest_cpu_paging(g, i, &cpu, err);
+		if (rc == -ENOTSUP && g->info.type != XG_GUEST_PV)
+			return 0;
+		if (!rc)
+			rc = cpu_agrees(g, &cpu, &c->v, &c->walk.root, err);
+		if (!rc) {
+			c->sure = true;
+			return 0;
+		}
+		if (rc != -EAGAIN && rc != -EFAULT && rc != -EBADMSG)
+			return rc;
+	} while (++i < cpus);
+	return rc;
+}
+
+/* ---- Is it the kernel's own page? ------------------------------------------------------------------------------ */
+
+static int source_read(void *ctx, struct gva addr, void *buf, size_t bytes, size_t *ret_got, struct xg_err *err)
+{
+	return xg_walk_read(ctx, addr, buf, bytes, ret_got, err);
+}
+
+/* Follows vmcoreinfo_data to its page; it must say what the claim says. */
+static int own_page(const struct claim *c, const struct xg_ksyms *syms, struct gfn *ret, struct xg_err *err)
+{
+	struct xg_translation t;
+	uint8_t text[XG_PAGE_SIZE];
+	struct gva variable;
+	uint64_t pointer;
+	int rc;
+
+	rc = xg_ksyms_find(syms, "vmcoreinfo_data", &variable, err);
+	if (rc)
+		return xg_fail(err, ENOTSUP, "kallsyms does not list vmcoreinfo_data once");
+	rc = xg_walk_read(&c->walk, variable, &pointer, sizeof(pointer), NULL, err);
+	if (!rc && pointer % XG_PAGE_SIZE)
+		rc = xg_fail(err, EBADMSG, "vmcoreinfo_data is %#" PRIx64 ", no page", pointer);
+	if (!rc)
+		rc = xg_walk(&c->walk, XG_GVA(pointer), &t, err);
+	if (!rc)
+		rc = xg_walk_read(&c->walk, XG_GVA(pointer), text, sizeof(text), NULL, err);
+	if (rc)
+		return rc;
+	if (memcmp(text, c->text, c->v.bytes + (c->v.bytes < XG_PAGE_SIZE)))
+		return xg_fail(err, EBADMSG, "the kernel's own page is frame %#" PRIx64 " and says otherwise", t.frame.n);
+	*ret = t.frame;
+	return 0;
+}
+
+static void os_fill(struct xg_os *os, const struct claim *c, struct gfn page, uint32_t symbols)
+{
+	snprintf(os->name, sizeof(os->name), "linux");
+	snprintf(os->arch, sizeof(os->arch), "x86_64");
+	memcpy(os->release, c->v.release, sizeof(os->release));
+	memcpy(os->build_id, c->v.build_id, sizeof(os->build_id));
+	os->vmcoreinfo = page;
+	os->vmcoreinfo_bytes = c->v.bytes;
+	os->root = c->walk.root;
+	os->levels = c->v.levels;
+	os->phys_base = c->v.phys_base;
+	os->kaslr_offset = c->v.kaslr_offset;
+	os->symbols = symbols;
+}
+
+static int claim_load(struct claim *c, struct xg_kernel **ret, struct xg_err *err)
+{
+	const struct xg_ksyms_source source = { .read = source_read, .ctx = &c->walk };
+	struct xg_kernel *k xg_auto(kernel_close_p) = calloc(1, sizeof(*k));
+	struct gfn page = { 0 };
+	int rc;
+
+	c->walk.cache = xg_table_cache_create();
+	if (!k || !c->walk.cache)
+		rc = xg_fail(err, ENOMEM, "no memory to look at a kernel");
+	else
+		rc = xg_ksyms_load(&c->v, &source, &k->syms, err);
+	if (!rc)
+		rc = own_page(c, k->syms, &page, err);
+	xg_table_cache_destroy(c->walk.cache);
+	c->walk.cache = NULL;
+	if (rc)
+		return rc;
+	k->g = c->walk.g;
+	os_fill(&k->os, c, page, xg_ksyms_count(k->syms));
+	*ret = xg_take(k);
+	return 0;
+}
+
+/* Is the claim true? c->sure tells even of one that is refused whether the page tables it names are the true ones. */
+static int claim_check(struct search *s, struct claim *c, struct xg_kernel **ret, struct xg_err *err)
+{
+	int rc = xg_vmcoreinfo_parse(c->text, &c->v, err);
+
+	if (!rc)
+		rc = claim_paging(c, s->g, err);
+	if (rc)
+		return rc;
+	if (!c->v.has_kallsyms)
+		return xg_fail(err, ENOTSUP, "Linux %s does not say where its symbols are (Linux 6.0 and later do, with "
+			       "CONFIG_KALLSYMS)", c->v.release);
+	if (++s->tables > TABLES_MAX)
+		return xg_fail(err, EMFILE, "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
+			       TABLES_MAX, s->g->info.name);
+	rc = claim_load(c, ret, err);
+	return rc && rc != -ENOMEM ? xg_fail_in(err, "Linux %s", c->v.release) : rc;
+}
+
+/* ---- The search ------------------------------------------------------------------------------------------------- */
+
+/* What ends the search rather than one claim: Dom0's own trouble, a guest that went away, a limit. */
+static bool ends_search(int rc)
+{
+	return rc == -ENOMEM || rc == -ENODEV || rc == -ESRCH || rc == -EMFILE;
+}
+
+static void remember(struct search *s, const struct claim *c, const struct xg_err *why)
+{
+	if (s->why.code && (s->why_sure || !c->sure))
+		return;
+	s->why = *why;
+	s->why_sure = c->sure;
+}
+
+static int accept(struct search *s, const struct claim *c, struct xg_kernel *k, struct xg_err *err)
+{
+	if (!s->found) {
+		s->found = k;
+		s->sure = c->sure;
+		return 0;
+	}
+	/* A copy of the same page (crash_update_vmcoreinfo_safecopy makes one) led to the same place. */
+	if (s->found->os.vmcoreinfo.n == k->os.vmcoreinfo.n && s->found->os.root.n == k->os.root.n) {
+		xg_kernel_close(k);
+		return 0;
+	}
+	xg_kernel_close(k);
+	return xg_fail(err, ENOTUNIQ, "frames %#" PRIx64 " and another of guest '%s' both hold what could be its kernel: one is forged",
+		       s->found->os.vmcoreinfo.n, s->g->info.name);
+}
+
+static int page_look(struct search *s, struct gfn frame, const void *page, struct xg_err *err)
+{
+	struct claim c = { .frame = frame };
+	struct xg_kernel *k = NULL;
+	struct xg_err why = XG_ERR_NONE;
+	int rc;
+
+	if (!xg_vmcoreinfo_looks_like(page))
+		return 0;
+	memcpy(c.text, page, sizeof(c.text));
+	if (!xg_vmcoreinfo_looks_like(c.text))
+		return 0;
+	if (++s->claims > CLAIMS_MAX)
+		return xg_fail(err, EMFILE, "more than %s pages of guest '%s' look like a kernel's VMCOREINFO: somebody forges them",
+			       xg_number(CLAIMS_MAX).text, s->g->info.name);
+	rc = claim_check(s, &c, &k, &why);
+	if (!rc)
+		return accept(s, &c, k, err);
+	if (ends_search(rc)) {
+		if (err)
+			*err = why;
+		return rc;
+	}
+	remember(s, &c, &why);
+	return 0;
+}
+
+static int batch_look(struct search *s, struct gfn first, size_t count, struct xg_err *err)
+{
+	struct gfn frames[SCAN_BATCH];
+	int errors[SCAN_BATCH];
+	uint8_t *at;
+	void *map;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < count; i++)
+		frames[i] = XG_GFN(first.n + i);
+	rc = xg_guest_map(s->g, frames, count, XG_READ, errors, &map, err);
+	if (rc)
+		return rc;
+	at = map;
+	for (i = 0; i < count && !rc && !s->sure; i++) {
+		if (errors[i])
+			continue;
+		s->pages++;
+		rc = page_look(s, frames[i], at + i * XG_PAGE_SIZE, err);
+	}
+	xg_guest_unmap(s->g, map, count);
+	return rc;
+}
+
+static int range_look(struct search *s, const struct xg_frame_range *r, struct xg_err *err)
+{
+	uint64_t done = 0;
+	int rc = 0;
+
+	while (done < r->count && !rc && !s->sure) {
+		uint64_t n = r->count - done < SCAN_BATCH ? r->count - done : SCAN_BATCH;
+
+		rc = batch_look(s, XG_GFN(r->first.n + done), n, err);
+		done += n;
+	}
+	return rc;
+}
+
+/* Nothing was found: says what there was instead. */
+static int nothing(const struct search *s, struct xg_err *err)
+{
+	if (s->why.code == ENOTSUP) {
+		if (err)
+			*err = s->why;
+		return -ENOTSUP;
+	}
+	if (s->claims)
+		return xg_fail(err, ENOENT,
+			       "no Linux kernel found in %s pages of guest '%s': still booting? %s look%s like one, but: %s",
+			       xg_number(s->pages).text, s->g->info.name, xg_number(s->claims).text,
+			       s->claims == 1 ? "s" : "", s->why.text);
+	return xg_fail(err, ENOENT, "no Linux kernel found in %s pages of guest '%s': it is another system or still booting",
+		       xg_number(s->pages).text, s->g->info.name);
+}
+
+int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err)
+{
+	struct xg_frame_range *ranges xg_auto_free = NULL;
+	struct search s = { .g = g };
+	size_t i, count = 0;
+	int rc = xg_guest_refresh(g, err);
+
+	if (!rc)
+		rc = xg_guest_ranges(g, &ranges, &count, err);
+	for (i = 0; i < count && !rc && !s.sure; i++)
+		rc = range_look(&s, &ranges[i], err);
+	if (!rc && !s.found)
+		rc = nothing(&s, err);
+	if (rc) {
+		xg_kernel_close(s.found);
+		return rc;
+	}
+	*ret = s.found;
+	return 0;
+}
+
+/* ---- Answers ---------------------------------------------------------------------------------------------------- */
+
+const struct xg_os *xg_kernel_os(const struct xg_kernel *k)
+{
+	return &k->os;
+}
+
+int xg_kernel_symbol(struct xg_kernel *k, const char *name, struct gva *ret, struct xg_err *err)
+{
+	return xg_ksyms_find(k->syms, name, ret, err);
+}
+
+int xg_kernel_symbol_after(struct xg_kernel *k, struct gva addr, struct gva *ret, struct xg_err *err)
+{
+	return xg_ksyms_after(k->syms, addr, ret, err);
+}
+
+/* Without a cache: the guest may have mapped something else there since. */
+static struct xg_walk walk_of(struct xg_guest *g, const struct xg_os *os)
+{
+	return (struct xg_walk){ .g = g, .root = os->root, .levels = os->levels };
+}
+
+int xg_translate(struct xg_guest *g, const struct xg_os *os, struct gva addr, struct xg_translation *ret,
+		 struct xg_err *err)
+{
+	const struct xg_walk walk = walk_of(g, os);
+
+	return xg_walk(&walk, addr, ret, err);
+}
+
+int xg_kernel_translate(struct xg_kernel *k, struct gva addr, struct xg_translation *ret, struct xg_err *err)
+{
+	return xg_translate(k->g, &k->os, addr, ret, err);
+}
+
+int xg_kernel_read(struct xg_kernel *k, struct gva addr, void *buf, size_t bytes, struct xg_err *err)
+{
+	const struct xg_walk walk = walk_of(k->g, &k->os);
+
+	return xg_walk_read(&walk, addr, buf, bytes, NULL, err);
+}
+
+int xg_kernel_read_u64(struct xg_kernel *k, struct gva addr, uint64_t *ret, struct xg_err *err)
+{
+	uint64_t v;
+	int rc = xg_kernel_read(k, addr, &v, sizeof(v), err);
+
+	if (!rc)
+		*ret = v;
+	return rc;
+}
+
+int xg_kernel_write(struct xg_kernel *k, struct gva addr, const void *buf, size_t bytes, struct xg_err *err)
+{
+	const struct xg_walk walk = walk_of(k->g, &k->os);
+
+	return xg_walk_write(&walk, addr, buf, bytes, err);
+}
