@@ -44,3 +44,24 @@ guest-stubs/linux/build-image: guest-stubs/linux/build-image.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux && \
 	sed -e 's|@stubsdir[@]|$(stubsdir)|' -e 's|@VERSION[@]|$(VERSION)|' \
 		$(srcdir)/guest-stubs/linux/build-image.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+
+# ---- The personality as a module, in DKMS's layout: all sources flat in one folder ------------------------------
+
+XG_MODULE_FILES = guest-stubs/linux/module/Kbuild guest-stubs/linux/module/Makefile \
+	guest-stubs/linux/module/arena.c guest-stubs/linux/module/arena.h guest-stubs/linux/module/main.c \
+	guest-stubs/linux/module/space.S
+XG_MODULE_SHARED = guest-stubs/abi/xengraft_abi.h guest-stubs/linux/personality.h guest-stubs/linux/core.c \
+	guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/services.c guest-stubs/linux/window.c
+
+dkmsdir = $(prefix)/src/xengraft-$(VERSION)
+dist_dkms_DATA = $(XG_MODULE_FILES)
+dkms_DATA = $(XG_MODULE_SHARED)
+nodist_dkms_DATA = guest-stubs/linux/module/dkms.conf guest-stubs/linux/module/module_version.h
+EXTRA_DIST += guest-stubs/linux/module/dkms.conf.in guest-stubs/linux/module/README.md
+CLEANFILES += $(nodist_dkms_DATA)
+guest-stubs/linux/module/dkms.conf: guest-stubs/linux/module/dkms.conf.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux/module && \
+	sed -e 's|@VERSION[@]|$(VERSION)|' $(srcdir)/guest-stubs/linux/module/dkms.conf.in >$@
+guest-stubs/linux/module/module_version.h: Makefile
+	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux/module && \
+	echo '#define XG_MODULE_VERSION "$(VERSION)"' >$@

@@ -37,6 +37,12 @@ void xg_core_kick(void)
 	complete(&core.kick);
 }
 
+void xg_core_stop(void)
+{
+	WRITE_ONCE(core.leaving, true);
+	xg_core_kick();
+}
+
 /* ---- The command channel ------------------------------------------------------------------------------------- */
 
 static irqreturn_t core_event(int irq, void *arg)
@@ -115,7 +121,7 @@ static int run_window_alloc(const struct xg_command *c, uint64_t *values)
 
 static int run_leave(void)
 {
-	if (xg_window_next(NULL) || xg_disk_zombies())
+	if (xg_window_next(NULL) || xg_disk_known())
 		return -XG_E_BUSY;
 	core.leaving = true;
 	return XG_E_OK;
@@ -211,7 +217,7 @@ static bool header_valid(const struct xg_core_header *h)
 
 static void serve(void)
 {
-	while (!core.leaving) {
+	while (!READ_ONCE(core.leaving)) {
 		/* Idle, so that it counts neither as load nor as hung; kernel threads are not frozen. */
 		wait_for_completion_state(&core.kick, TASK_IDLE);
 		if (core.resumed)

@@ -10,7 +10,8 @@
 
 #include "personality.h"
 
-#define SECTORS_MAX (1ULL << 54)	/* 8 EiB: a loff_t of bytes */
+/* 8 EiB: what a loff_t of bytes can say. */
+#define SECTORS_MAX (1ULL << 54)
 
 /* ---- What Dom0 wrote, checked ------------------------------------------------------------------------------ */
 
@@ -118,7 +119,7 @@ static void set_state(struct xg_disk *disk, enum xg_device_state state)
 	smp_store_release(&disk->header->state, state);
 }
 
-/* ---- OPEN and CLOSE ---------------------------------------------------------------------------------------- */
+/* ---- OPEN ------------------------------------------------------------------------------------------------------ */
 
 static void disk_work(struct work_struct *work);
 
@@ -189,60 +190,64 @@ int xg_device_open(struct xg_window *window)
 	return XG_E_OK;
 }
 
-int xg_device_close(struct xg_window *window)
-{
-	struct xg_disk *disk = window->disk;
-
-	if (!disk)
-		return XG_E_OK;
-	if (disk->gd || READ_ONCE(disk->working))
-		return -XG_E_BUSY;
-	flush_work(&disk->work);	/* it is over but for its last instructions */
-	queues_live(disk, false);
-	driver_close(disk);
-	window->disk = NULL;
-	set_state(disk, XG_DEV_NONE);
-	kvfree(disk);
-	return XG_E_OK;
-}
-
 /* ---- ADD and REMOVE ------------------------------------------------------------------------------------------ */
 
-static int job_add(struct xg_disk *disk)
-{
-	int rc = xg_disk_show(disk);
-
-	if (rc) {
-		xg_disk_free(disk);
-		return rc;
-	}
-	set_state(disk, XG_DEV_LIVE);
-	xg_say("%s: %llu sectors of 512 bytes (%llu MiB), %s", disk->name, disk->params.sectors,
-	       disk->params.sectors >> 11, disk->header->banner);
-	return XG_E_OK;
-}
-
-static int job_remove(struct xg_disk *disk)
-{
-	xg_disk_free(disk);
-	queues_live(disk, false);
-	set_state(disk, XG_DEV_REMOVED);
-	xg_say("%s: removed", disk->name);
-	return XG_E_OK;
-}
-
+/* Does what waits and nothing else: whose the disk is, and what it is called, only the thread changes. */
 static void disk_work(struct work_struct *work)
 {
 	struct xg_disk *disk = container_of(work, struct xg_disk, work);
 
-	disk->result = disk->job == XG_JOB_ADD ? job_add(disk) : job_remove(disk);
-	smp_store_release(&disk->working, false);	/* partner: xg_device_job_result() */
+	if (disk->job == XG_JOB_ADD)
+		disk->result = xg_disk_show(disk);
+	else
+		xg_disk_hide(disk);
+	smp_store_release(&disk->working, false);	/* partner: is_working() */
 	xg_core_kick();
+}
+
+static bool is_working(struct xg_disk *disk)
+{
+	return smp_load_acquire(&disk->working);
+}
+
+static void finish_add(struct xg_disk *disk)
+{
+	if (disk->result) {
+		queues_live(disk, false);
+		xg_disk_free(disk);
+		return;
+	}
+	set_state(disk, XG_DEV_LIVE);
+	xg_say("%s: %llu sectors of 512 bytes (%llu MiB), %s", disk->name, disk->params.sectors,
+	       disk->params.sectors >> 11, disk->header->banner);
+}
+
+static void finish_remove(struct xg_disk *disk)
+{
+	queues_live(disk, false);
+	xg_disk_free(disk);
+	disk->result = XG_E_OK;
+	set_state(disk, XG_DEV_REMOVED);
+	xg_say("%s: removed", disk->name);
+}
+
+/* The thread's half of a job whose work is over; does nothing when there is none. */
+static void job_finish(struct xg_disk *disk)
+{
+	enum xg_disk_job job = disk->job;
+
+	if (job == XG_JOB_NONE || is_working(disk))
+		return;
+	flush_work(&disk->work);	/* over but for its last instructions */
+	disk->job = XG_JOB_NONE;
+	if (job == XG_JOB_ADD)
+		finish_add(disk);
+	else
+		finish_remove(disk);
 }
 
 static int job_start(struct xg_disk *disk, enum xg_disk_job job)
 {
-	flush_work(&disk->work);
 	disk->job = job;
 	disk->working = true;
 	queue_work(system_unbound_wq, &disk->work);
@@ -253,20 +258,29 @@ int xg_device_job_result(struct xg_window *window)
 {
 	struct xg_disk *disk = window->disk;
 
-	if (smp_load_acquire(&disk->working))
-		return 1;
-	return disk->result;
+	job_finish(disk);
+	return disk->job == XG_JOB_NONE ? disk->result : 1;
+}
+
+/* The device of WINDOW for a command that must not run beside a job; NULL when there is none or it is busy. */
+static struct xg_disk *disk_at_rest(struct xg_window *window)
+{
+	struct xg_disk *disk = window->disk;
+
+	if (disk)
+		job_finish(disk);
+	return disk && disk->job == XG_JOB_NONE ? disk : NULL;
 }
 
 int xg_device_add(struct xg_window *window)
 {
-	struct xg_disk *disk = window->disk;
+	struct xg_disk *disk = disk_at_rest(window);
 	int rc;
 
-	if (!disk || disk->closed)
-		return -XG_E_INVAL;
-	if (disk->gd || READ_ONCE(disk->working))
+	if (!disk || disk->gd)
 		return -XG_E_BUSY;
+	if (disk->closed)
+		return -XG_E_INVAL;
 	rc = driver_call(disk->header, XG_ENTRY_START);
 	if (rc == XG_E_OK)
 		rc = xg_disk_alloc(disk);
@@ -283,44 +297,74 @@ static void release_hold(struct xg_disk *disk)
 	disk->held = false;
 }
 
+static int remove_idle(struct xg_window *window)
+{
+	struct xg_disk *disk = disk_at_rest(window);
+
+	if (!disk)
+		return -XG_E_BUSY;
+	if (!disk->gd)
+		return XG_E_OK;
+	if (!xg_disk_claim(disk, false))
+		return -XG_E_BUSY;
+	release_hold(disk);
+	return job_start(disk, XG_JOB_REMOVE);
+}
+
 /*
  * The backend is not waited for: the driver withdraws its grants, then what it had fails. Afterwards no
  * page of a failed request is the backend's any more, but for those it has mapped, which the kernel keeps.
+ * A job that waited for the backend ends with that; then the disk goes, whoever has it open.
  */
-static void fail_device(struct xg_disk *disk)
-{
-	queues_live(disk, false);
-	driver_close(disk);
-	xg_disk_fail_all(disk);
-}
-
-int xg_device_remove(struct xg_window *window, bool force)
+static int remove_force(struct xg_window *window)
 {
 	struct xg_disk *disk = window->disk;
 
-	if (!disk || (!disk->gd && !READ_ONCE(disk->working)))
-		return XG_E_OK;
-	if (!force && (READ_ONCE(disk->working) || !xg_disk_claim(disk, false)))
-		return -XG_E_BUSY;
-	if (force && disk->gd)
-		fail_device(disk);
-	release_hold(disk);
-	/* Whatever goes on in the background ends now that its requests fail. */
+	if (disk->gd) {
+		queues_live(disk, false);
+		driver_close(disk);
+		xg_disk_fail_all(disk);
+		release_hold(disk);
+	}
 	flush_work(&disk->work);
+	job_finish(disk);
 	if (!disk->gd)
 		return XG_E_OK;
 	xg_disk_claim(disk, true);
 	return job_start(disk, XG_JOB_REMOVE);
 }
 
+int xg_device_remove(struct xg_window *window, bool force)
+{
+	if (!window->disk)
+		return XG_E_OK;
+	return force ? remove_force(window) : remove_idle(window);
+}
+
+int xg_device_close(struct xg_window *window)
+{
+	struct xg_disk *disk;
+
+	if (!window->disk)
+		return XG_E_OK;
+	disk = disk_at_rest(window);
+	if (!disk || disk->gd)
+		return -XG_E_BUSY;
+	driver_close(disk);
+	window->disk = NULL;
+	set_state(disk, XG_DEV_NONE);
+	kvfree(disk);
+	return XG_E_OK;
+}
+
 /* ---- The rest ------------------------------------------------------------------------------------------------ */
 
 int xg_device_resize(struct xg_window *window, uint64_t sectors)
 {
-	struct xg_disk *disk = window->disk;
+	struct xg_disk *disk = disk_at_rest(window);
 
-	if (!disk || !disk->added || READ_ONCE(disk->working))
-		return -XG_E_INVAL;
+	if (!disk || !disk->gd)
+		return -XG_E_BUSY;
 	if (sectors > SECTORS_MAX || sectors & (disk->params.logical_bytes / XG_ABI_SECTOR - 1))
 		return -XG_E_INVAL;
 	disk->params.sectors = sectors;
@@ -330,10 +374,10 @@ int xg_device_resize(struct xg_window *window, uint64_t sectors)
 
 int xg_device_hold(struct xg_window *window, bool hold)
 {
-	struct xg_disk *disk = window->disk;
+	struct xg_disk *disk = disk_at_rest(window);
 
 	if (!disk || !disk->gd)
-		return -XG_E_INVAL;
+		return -XG_E_BUSY;
 	if (hold && !disk->held)
 		blk_mq_quiesce_queue(disk->gd->queue);
 	else if (!hold)

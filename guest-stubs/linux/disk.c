@@ -11,8 +11,11 @@
 
 #include "personality.h"
 
-/* Disks that were removed by force while open: their xg_fops are reached until the last holder closes them. */
-static atomic_t zombies;
+/*
+ * Disks that the kernel knows. One that was removed while open stays among them, and its xg_fops are reached, until the
+ * last holder closes it.
+ */
+static atomic_t known;
 
 /* ---- Requests ---------------------------------------------------------------------------------------------- */
 
@@ -193,7 +196,7 @@ void xg_disk_fail_all(struct xg_disk *disk)
 
 static void fops_free_disk(struct gendisk *gd)
 {
-	atomic_dec(&zombies);
+	atomic_dec(&known);
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
@@ -208,15 +211,18 @@ static int fops_open(struct block_device *bdev, fmode_t mode)
 }
 #endif
 
-/* No owner: there is no module to count. free_disk tells when the kernel has let go of this table. */
+/* Without an owner where there is no module to count: free_disk tells when the kernel has let go of this table. */
 static const struct block_device_operations xg_fops = {
+#ifdef XG_OPT_IN_MODULE
+	.owner = THIS_MODULE,
+#endif
 	.open = fops_open,
 	.free_disk = fops_free_disk,
 };
 
-unsigned int xg_disk_zombies(void)
+unsigned int xg_disk_known(void)
 {
-	return atomic_read(&zombies);
+	return atomic_read(&known);
 }
 
 static int tags_alloc(struct xg_disk *disk)
@@ -359,24 +365,26 @@ int xg_disk_alloc(struct xg_disk *disk)
 
 int xg_disk_show(struct xg_disk *disk)
 {
-	atomic_inc(&zombies);
+	atomic_inc(&known);
 	if (device_add_disk(NULL, disk->gd, NULL)) {
-		atomic_dec(&zombies);
+		atomic_dec(&known);
 		return -XG_E_NOMEM;
 	}
 	disk->added = true;
 	return XG_E_OK;
 }
 
+void xg_disk_hide(struct xg_disk *disk)
+{
+	if (disk->added)
+		del_gendisk(disk->gd);
+	disk->added = false;
+}
+
 void xg_disk_free(struct xg_disk *disk)
 {
 	struct gendisk *gd = disk->gd;
 
-	if (!gd)
-		return;
-	if (disk->added)
-		del_gendisk(gd);
-	disk->added = false;
 	disk->gd = NULL;
 	blk_mq_free_tag_set(&disk->tags);
 	put_disk(gd);
@@ -387,7 +395,11 @@ bool xg_disk_claim(struct xg_disk *disk, bool force)
 	struct gendisk *gd = disk->gd;
 	bool claimed;
 
-	mutex_lock(&gd->open_mutex);
+	/* An opener may hold it while it waits for a backend that is gone: only after xg_disk_fail_all() that ends. */
+	if (force)
+		mutex_lock(&gd->open_mutex);
+	else if (!mutex_trylock(&gd->open_mutex))
+		return false;
 	claimed = force || disk_openers(gd) == 0;
 	if (claimed)
 		gd->private_data = NULL;	/* from here on nobody opens it */

@@ -7,8 +7,8 @@
  * exception tables, per-CPU definitions, init sections, exports, parameters or THIS_MODULE. check-object
  * holds the object against that list.
  *
- * Locks, outer first: the command thread takes none of its own (one command at a time); disk->open_mutex; queue->lock (irqs
- * off) around every SUBMIT, COMMIT, EVENT, QUIESCE and RESUME.
+ * Locks: gd->open_mutex (the kernel's) against openers; queue->lock, interrupts off, around every SUBMIT,
+ * COMMIT and EVENT; neither inside the other. All else belongs to the command thread, which runs one command at a time.
  */
 #ifndef XG_LINUX_PERSONALITY_H
 #define XG_LINUX_PERSONALITY_H
@@ -73,9 +73,9 @@ struct xg_disk {
 	bool added;		/* device_add_disk() has succeeded */
 	bool held;
 	bool closed;		/* CLOSE has run */
-	enum xg_disk_job job;	/* what `work` does or last did */
+	enum xg_disk_job job;	/* what goes on in the background; the thread's to change */
 	bool working;		/* set by the thread, cleared by `work` as its last act */
-	int result;		/* of the job; valid once working is false */
+	int result;		/* of the last job */
 	struct work_struct work;
 	struct blk_mq_tag_set tags;
 	struct xg_disk_queue queues[];
@@ -96,7 +96,8 @@ struct xg_window {
 };
 
 /* core.c */
-void *xg_core_run(struct xg_core_header *header);	/* called by leave.S */
+void *xg_core_run(struct xg_core_header *header);	/* the thread's whole life; called by leave.S or the module */
+void xg_core_stop(void);	/* ends it as XG_CMD_LEAVE does; the module's, which has seen to it that no window is left */
 void xg_core_kick(void);	/* any context: there is something for the thread to look at */
 
 /* window.c; called by the command thread alone */
@@ -124,11 +125,12 @@ int xg_device_job_result(struct xg_window *window);
 
 /* disk.c: the gendisk */
 int xg_disk_alloc(struct xg_disk *disk);	/* disk->gd, not yet visible */
-int xg_disk_show(struct xg_disk *disk);		/* sleeps for I/O: partitions are read */
-void xg_disk_free(struct xg_disk *disk);	/* visible or not; NULL gd is fine */
+int xg_disk_show(struct xg_disk *disk);		/* waits for I/O: partitions are read */
+void xg_disk_hide(struct xg_disk *disk);	/* waits for I/O; does nothing to a disk that is not visible */
+void xg_disk_free(struct xg_disk *disk);	/* disk->gd, not visible (any more) */
 void xg_disk_fail_all(struct xg_disk *disk);	/* after CLOSE: requests that the driver had fail */
 bool xg_disk_claim(struct xg_disk *disk, bool force);	/* false: somebody has it open */
-unsigned int xg_disk_zombies(void);		/* disks removed while open that somebody still holds */
+unsigned int xg_disk_known(void);		/* disks that are visible, or removed but still open somewhere */
 
 /* services.c */
 extern const struct xg_services xg_linux_services;
