@@ -177,7 +177,7 @@ static void backend_exec(const char *program, const char *path, const char *log,
 	(void)syscall(SYS_close_range, 4u, ~0u, 0u);
 	snprintf(fd, sizeof(fd), "%d", 3);
 	dprintf(3, "pid %d\n", (int)getpid());
-	execl(program, program, "--path", path, "--log", log, "--ready-fd", fd, (char *)NULL);
+	execl(program, program, "--foreground", "--path", path, "--log", log, "--ready-fd", fd, (char *)NULL);
 	dprintf(3, "error: cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
