@@ -158,12 +158,12 @@ static void build_transfer(struct slot *slot, const struct xg_request *req, unio
 {
 	uint8_t operation = req->op == XG_OP_WRITE ? BLKIF_OP_WRITE : BLKIF_OP_READ;
 
+	slot->operation = operation;	/* an indirect request is answered by the operation inside it */
 	if (req->nr_segments <= BLKIF_DIRECT_SEGMENTS) {
 		ring->rw.operation = operation;
 		ring->rw.nr_segments = (uint8_t)req->nr_segments;
 		ring->rw.sector = req->sector;
 		fill_segments(ring->rw.seg, slot, req);
-		slot->operation = operation;
 		return;
 	}
 	ring->indirect.operation = BLKIF_OP_INDIRECT;
@@ -172,7 +172,6 @@ static void build_transfer(struct slot *slot, const struct xg_request *req, unio
 	ring->indirect.sector = req->sector;
 	ring->indirect.gref[0] = slot->indirect_ref;
 	fill_segments(slot->indirect, slot, req);
-	slot->operation = BLKIF_OP_INDIRECT;
 }
 
 static void build_flush(struct slot *slot, union blkif_request *ring)
