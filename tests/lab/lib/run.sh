@@ -47,14 +47,15 @@ pack_job()
 boot()
 {
 	local xen_args dom0_args
-	xen_args="com1=115200,8n1 console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M
-		dom0_max_vcpus=$dom0_vcpus bootscrub=0 loglvl=warning guest_loglvl=warning $xen_extra"
+	xen_args="com1=115200,8n1 console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M "
+	xen_args+="dom0_max_vcpus=$dom0_vcpus bootscrub=0 loglvl=warning guest_loglvl=warning "
+	xen_args+=$xen_extra
 	dom0_args="console=hvc0 panic=-1 rdinit=/init $dom0_extra"
 	machine=(-accel tcg -cpu "max,-smap,-xsave" -machine q35 -smp "$smp" -m "$mem"
 		-display none -no-reboot -nodefaults
 		-serial "file:$logs/console.log" -monitor none
-		-kernel "$pool/boot/xen-4.17" -append "$(echo $xen_args)"
-		-initrd "$pool/boot/vmlinux-$(kernel_release 6.1) $dom0_args,$scratch/initrd"
+		-kernel "$pool/boot/xen-4.17" -append "$xen_args"
+		-initrd "$scratch/kernel $dom0_args,$scratch/initrd"
 		-device "virtio-serial-pci,$virtio"
 		-chardev "file,id=out,path=$logs/script.log" -device virtserialport,chardev=out,name=xenlab.out
 		-chardev "file,id=ctl,path=$logs/control.log" -device virtserialport,chardev=ctl,name=xenlab.ctl
@@ -74,17 +75,20 @@ watchdog()
 {
 	(
 		trap 'kill "$nap"; exit' TERM
-		sleep "$boot_seconds" & nap=$!
-		wait "$nap"
-		grep -q ready "$logs/control.log" || { echo boot >"$scratch/late"; kill "$qemu"; exit; }
-		[ "$timeout" -gt "$boot_seconds" ] || exit 0
-		sleep $((timeout - boot_seconds)) & nap=$!
-		wait "$nap"
-		echo timeout >"$scratch/late"
-		kill "$qemu"
-	) 2>/dev/null &
+		if [ "$timeout" -gt "$boot_seconds" ]; then
+			doze "$boot_seconds"
+			grep -q ready "$logs/control.log" || bark boot
+			doze $((timeout - boot_seconds))
+		else
+			doze "$timeout"
+		fi
+		bark timeout
+	) >/dev/null 2>&1 &
 	dog=$!
 }
+
+doze() { sleep "$1" & nap=$!; wait "$nap"; }
+bark() { echo "$1" >"$scratch/late"; kill "$qemu"; exit; }
 
 # verdict: the script's exit status, or 99 with the reason.
 verdict()
@@ -95,7 +99,7 @@ verdict()
 	if [ -n "$status" ]; then
 		return "$status"
 	elif [ "$late" = timeout ]; then
-		say "the script was not done after $timeout s"
+		say "not done after $timeout s"
 	elif grep -q ready "$logs/control.log"; then
 		say "Xen or Dom0 went down while the script ran"
 		return 98
@@ -139,7 +143,6 @@ run()
 	done
 	[ $# -gt 0 ] || die "run: which script?"
 	[ -f "$1" ] || die "run: no such script: $1"
-	[ "$timeout" -ge "$boot_seconds" ] || boot_seconds=$timeout
 
 	need_host_tools
 	images
@@ -151,6 +154,7 @@ run()
 	for disk in "${disks[@]}"; do drive "${disk%% *}" "${disk#* }"; done
 	built_tree "$scratch" "$scratch/built.cpio"
 	pack_job "$@"
+	ln -s "$pool/boot/vmlinux-$(kernel_release 6.1)" "$scratch/kernel"	# a name without spaces
 	cat "$dom0_dir/root.cpio" "$scratch/job.cpio" >"$scratch/initrd"
 	[ ! -e "$scratch/built.cpio" ] || cat "$scratch/built.cpio" >>"$scratch/initrd"
 

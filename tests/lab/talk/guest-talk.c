@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guest-talk: runs a command in a guest and waits for its answer; called by lab-guest, in Dom0.
+ * guest-talk: asks a guest's agent for something and waits for the answer; called by lab-guest, in
+ * Dom0.
  *
- *   guest-talk LOG DOMID ready            wait until the guest's agent says that it listens
- *   guest-talk LOG DOMID exec COMMAND...  run it; its output on stdout, its status as ours
+ *   guest-talk NAME ready            wait until the agent says that it listens
+ *   guest-talk NAME exec COMMAND...  run it; its output on stdout, its status as ours
+ *   guest-talk NAME put FILE PATH    copy FILE to PATH in the guest
  *
  * A request is one line, written to the pty of the guest's console under a lock. The answer is read
  * from xenconsoled's log of that console, so any number of callers can wait at once, and what the
  * kernel prints in between is passed over. An answer that doesn't add up (the kernel printed into
  * the middle of a line) is asked for again. It waits for events only: the log growing (inotify) or
- * a domain going away (xenstore). Protocol: README.md. 125 means that the guest could not be asked.
+ * a domain going away (xenstore). Protocol: talk.h. 125 means that the guest could not be asked.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,12 +28,9 @@
 #include <unistd.h>
 #include <xenstore.h>
 
-enum { CANNOT_ASK = 125, ANSWER_TRIES = 20, CHUNK = 65536 };
+#include "talk.h"
 
-struct bytes {
-	char *at;
-	size_t len, room;
-};
+enum { CANNOT_ASK = 125, ANSWER_TRIES = 20 };
 
 static void fail(const char *format, ...)
 {
@@ -45,45 +44,57 @@ static void fail(const char *format, ...)
 	exit(CANNOT_ASK);
 }
 
-static void append(struct bytes *to, const void *from, size_t len)
-{
-	if (to->len + len + 1 > to->room) {
-		to->room = 2 * (to->len + len + 1);
-		to->at = realloc(to->at, to->room);
-		if (!to->at)
-			fail("no memory for %zu bytes", to->room);
-	}
-	memcpy(to->at + to->len, from, len);
-	to->len += len;
-	to->at[to->len] = 0;
-}
-
-static void append_text(struct bytes *to, const char *text)
-{
-	append(to, text, strlen(text));
-}
-
 /* ---- the console's log, line by line ---- */
 
 struct console {
 	unsigned int domid;
-	struct xs_handle *xs;
-	const char *log_path;
+	bool gone; /* but its last words may still be in the log */
+	/* Two connections: the static libxenstore reads without a thread, and takes a watch's event
+	 * for the answer to whatever was asked. */
+	struct xs_handle *xs, *releases;
+	char log_path[256];
 	int log, notify;
 	struct bytes text; /* read, from `next` on not yet looked at */
 	size_t next;
 };
 
-static void console_open(struct console *con, const char *log, unsigned int domid)
+static bool domain_is_called(struct xs_handle *xs, const char *domid, const char *name)
 {
-	*con = (struct console){ .domid = domid, .log_path = log };
-	con->xs = xs_open(0);
-	if (!con->xs || !xs_watch(con->xs, "@releaseDomain", "gone"))
+	char path[64], *found;
+	bool same;
+
+	snprintf(path, sizeof(path), "/local/domain/%s/name", domid);
+	found = xs_read(xs, XBT_NULL, path, NULL);
+	same = found && !strcmp(found, name);
+	free(found);
+	return same;
+}
+
+static unsigned int domain_find(struct xs_handle *xs, const char *name)
+{
+	unsigned int count = 0, domid = 0;
+	char **all = xs_directory(xs, XBT_NULL, "/local/domain", &count);
+
+	for (unsigned int i = 0; i < count && !domid; i++)
+		if (domain_is_called(xs, all[i], name))
+			domid = (unsigned int)strtoul(all[i], NULL, 10);
+	free(all);
+	if (!domid)
+		fail("no guest %s", name);
+	return domid;
+}
+
+static void console_open(struct console *con, const char *name)
+{
+	*con = (struct console){ .xs = xs_open(0), .releases = xs_open(0) };
+	if (!con->xs || !con->releases || !xs_watch(con->releases, "@releaseDomain", "gone"))
 		fail("can't reach xenstore: %s", strerror(errno));
+	con->domid = domain_find(con->xs, name);
+	snprintf(con->log_path, sizeof(con->log_path), "/var/log/xen/console/guest-%s.log", name);
 	con->notify = inotify_init1(IN_CLOEXEC);
-	con->log = open(log, O_RDONLY | O_CLOEXEC);
-	if (con->log < 0 || inotify_add_watch(con->notify, log, IN_MODIFY) < 0)
-		fail("%s: %s", log, strerror(errno));
+	con->log = open(con->log_path, O_RDONLY | O_CLOEXEC);
+	if (con->log < 0 || inotify_add_watch(con->notify, con->log_path, IN_MODIFY) < 0)
+		fail("%s: %s", con->log_path, strerror(errno));
 }
 
 static bool console_read_more(struct console *con)
@@ -98,7 +109,7 @@ static bool console_read_more(struct console *con)
 
 static void console_wait(struct console *con)
 {
-	struct pollfd fds[] = { { con->notify, POLLIN, 0 }, { xs_fileno(con->xs), POLLIN, 0 } };
+	struct pollfd fds[] = { { con->notify, POLLIN, 0 }, { xs_fileno(con->releases), POLLIN, 0 } };
 	char events[4096];
 
 	if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -106,9 +117,8 @@ static void console_wait(struct console *con)
 	if (fds[0].revents && read(con->notify, events, sizeof(events)) < 0)
 		fail("inotify: %s", strerror(errno));
 	if (fds[1].revents) {
-		free(xs_check_watch(con->xs));
-		if (!xs_is_domain_introduced(con->xs, con->domid) && !console_read_more(con))
-			fail("the guest went away; its console: %s", con->log_path);
+		free(xs_check_watch(con->releases));
+		con->gone = !xs_is_domain_introduced(con->xs, con->domid);
 	}
 }
 
@@ -124,8 +134,11 @@ static char *console_line(struct console *con)
 			con->text.len -= con->next;
 			con->next = 0;
 		}
-		if (!console_read_more(con))
-			console_wait(con);
+		if (console_read_more(con))
+			continue;
+		if (con->gone)
+			fail("the guest went away; its console: %s", con->log_path);
+		console_wait(con);
 	}
 	line = con->text.at + con->next;
 	con->next = (size_t)(end - con->text.at) + 1;
@@ -158,56 +171,9 @@ static void console_send(struct console *con, const struct bytes *line)
 	free(tty);
 }
 
-/* ---- base64, and the checksum that sum(1) prints ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void encode(struct bytes *to, const char *from, size_t len)
-{
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned int n = 0, left = len - i < 3 ? (unsigned int)(len - i) : 3;
-		char out[4];
-
-		for (unsigned int k = 0; k < 3; k++)
-			n = n << 8 | (k < left ? (unsigned char)from[i + k] : 0);
-		for (unsigned int k = 0; k < 4; k++)
-			out[k] = k <= left ? digits[n >> (18 - 6 * k) & 63] : '=';
-		append(to, out, 4);
-	}
-}
-
-static void decode(struct bytes *to, const char *from)
-{
-	unsigned int n = 0, have = 0;
-
-	for (; *from; from++) {
-		const char *digit = strchr(digits, *from);
-		char byte;
-
-		if (!digit)
-			continue;
-		n = n << 6 | (unsigned int)(digit - digits);
-		have += 6;
-		if (have < 8)
-			continue;
-		have -= 8;
-		byte = (char)(n >> have);
-		append(to, &byte, 1);
-	}
-}
-
-static unsigned int checksum(const struct bytes *of)
-{
-	unsigned int sum = 0;
-
-	for (size_t i = 0; i < of->len; i++)
-		sum = ((sum >> 1) + ((sum & 1) << 15) + (unsigned char)of->at[i]) & 0xffff;
-	return sum;
-}
-
 /* ---- requests and answers ---- */
 
-static void request(struct console *con, const char *verb, const char *id, const struct bytes *command)
+static void request(struct console *con, const char *verb, const char *id, const struct bytes *text)
 {
 	struct bytes line = { 0 };
 
@@ -215,8 +181,8 @@ static void request(struct console *con, const char *verb, const char *id, const
 	append_text(&line, " ");
 	append_text(&line, id);
 	append_text(&line, " ");
-	if (command)
-		encode(&line, command->at, command->len);
+	if (text)
+		encode(&line, text->at, text->len);
 	append_text(&line, "\n");
 	console_send(con, &line);
 	free(line.at);
@@ -244,14 +210,14 @@ static bool answer(struct console *con, const char *id, struct bytes *output, in
 	}
 }
 
-static int run(struct console *con, const struct bytes *command)
+static int ask(struct console *con, const char *verb, const struct bytes *text)
 {
 	struct bytes output = { 0 };
 	char id[32];
 	int status = 0, tries = 0;
 
 	snprintf(id, sizeof(id), "%d", (int)getpid());
-	request(con, "run", id, command);
+	request(con, verb, id, text);
 	while (!answer(con, id, &output, &status)) {
 		if (++tries == ANSWER_TRIES)
 			fail("the answer came damaged %d times", tries);
@@ -289,22 +255,45 @@ static struct bytes command_of(char **words)
 	return command;
 }
 
+/* What `put` carries: the path, a NUL, the contents. */
+static struct bytes file_and_path(const char *file, const char *path)
+{
+	struct bytes text = { 0 };
+	char chunk[CHUNK];
+	ssize_t got;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	append(&text, path, strlen(path) + 1);
+	while ((got = read(fd, chunk, sizeof(chunk))) > 0)
+		append(&text, chunk, (size_t)got);
+	if (fd < 0 || got < 0)
+		fail("%s: %s", file, strerror(errno));
+	close(fd);
+	return text;
+}
+
 int main(int argc, char **argv)
 {
 	struct console con;
-	struct bytes command;
+	struct bytes text;
 
-	if (argc < 4)
-		fail("usage: guest-talk LOG DOMID ready | exec COMMAND...");
-	console_open(&con, argv[1], (unsigned int)strtoul(argv[2], NULL, 10));
-	if (!strcmp(argv[3], "ready")) {
+	if (argc < 3)
+		fail("usage: guest-talk NAME ready | exec COMMAND... | put FILE PATH");
+	console_open(&con, argv[1]);
+	if (!strcmp(argv[2], "ready")) {
 		while (strcmp(console_line(&con), "%XL ready"))
 			;
 		return 0;
 	}
-	if (strcmp(argv[3], "exec") || argc < 5)
-		fail("what is to be run?");
 	lseek(con.log, 0, SEEK_END);
-	command = command_of(argv + 4);
-	return run(&con, &command);
+	if (!strcmp(argv[2], "exec") && argc > 3) {
+		text = command_of(argv + 3);
+		return ask(&con, "run", &text);
+	}
+	if (!strcmp(argv[2], "put") && argc == 5) {
+		text = file_and_path(argv[3], argv[4]);
+		return ask(&con, "put", &text);
+	}
+	fail("guest-talk can't %s", argv[2]);
+	return CANNOT_ASK;
 }
