@@ -10,13 +10,16 @@
 static const struct vdev_kind {
 	const char *prefix;
 	uint32_t major;
+	uint32_t disk_first, disks;	/* the major number holds disks disk_first and up, so many of them */
 	uint32_t disk_shift;
-	uint32_t disks, partitions;	/* how many the encoding holds */
 } vdev_kinds[] = {
-	{ "xvd", 202, 4, 16, 16 },
-	{ "sd", 8, 4, 16, 16 },
-	{ "hd", 3, 6, 2, 64 },
+	{ "xvd", 202, 0, 16, 4 },
+	{ "sd", 8, 0, 16, 4 },
+	{ "hd", 3, 0, 2, 6 },
+	{ "hd", 22, 2, 2, 6 },
 };
+
+#define VDEV_KINDS (sizeof(vdev_kinds) / sizeof(vdev_kinds[0]))
 
 #define VDEV_EXTENDED_BIT 28	/* 1 << 28 | disk << 8 | partition: "xvd" beyond the sixteenth disk or partition */
 #define VDEV_EXTENDED_DISKS (1u << 20)
@@ -28,36 +31,68 @@ static const char *vdev_letters(const char *s, uint32_t *ret)
 	uint32_t n = 0;
 	const char *p;
 
-	for (p = s; *p >= 'a' && *p <= 'z' && p - s < 4; p++)
+	for (p = s; *p >= 'a' && *p <= 'z' && p - s < 5; p++)
 		n = n * 26 + (uint32_t)(*p - 'a') + 1;
 	*ret = n - 1;
 	return p == s ? NULL : p;
 }
 
-static int vdev_number(const char *s, uint32_t *ret)
+/* All of S, a number as in C: BASE 0 takes 0x and 0, as libxl does for vdevs. */
+static int vdev_number(const char *s, int base, uint32_t *ret)
 {
 	char *end;
 	unsigned long n;
 
-	if (*s < '0' || *s > '9')
+	if (*s < '0' || *s > '9')	/* strtoul() would take blanks and signs */
 		return -EINVAL;
 	errno = 0;
-	n = strtoul(s, &end, 0);
+	n = strtoul(s, &end, base);
 	if (*end || errno || n > UINT32_MAX)
 		return -EINVAL;
 	*ret = n;
 	return 0;
 }
 
-static int vdev_encode(const struct vdev_kind *kind, uint32_t disk, uint32_t partition, uint32_t *ret)
+static int vdev_encode(const char *prefix, uint32_t disk, uint32_t partition, uint32_t *ret)
 {
-	if (disk < kind->disks && partition < kind->partitions) {
-		*ret = kind->major << 8 | disk << kind->disk_shift | partition;
+	size_t i;
+
+	for (i = 0; i < VDEV_KINDS; i++) {
+		const struct vdev_kind *kind = &vdev_kinds[i];
+
+		if (strcmp(kind->prefix, prefix) || disk - kind->disk_first >= kind->disks ||
+		    partition >= 1u << kind->disk_shift)
+			continue;
+		*ret = kind->major << 8 | (disk - kind->disk_first) << kind->disk_shift | partition;
 		return 0;
 	}
-	if (kind != &vdev_kinds[0] || disk >= VDEV_EXTENDED_DISKS || partition >= VDEV_EXTENDED_PARTITIONS)
+	if (strcmp(prefix, "xvd") || disk >= VDEV_EXTENDED_DISKS || partition >= VDEV_EXTENDED_PARTITIONS)
 		return -EINVAL;
 	*ret = 1u << VDEV_EXTENDED_BIT | disk << 8 | partition;
+	return 0;
+}
+
+/* What a device id means; -EINVAL for one that no name leads to, so that no disk has two ids. */
+static int vdev_decode(uint32_t devid, const char **ret_prefix, uint32_t *ret_disk, uint32_t *ret_partition)
+{
+	uint32_t disk = devid >> 8 & (VDEV_EXTENDED_DISKS - 1), partition = devid & 0xff, again;
+	const char *prefix = "xvd";
+	size_t i;
+
+	if (devid >> VDEV_EXTENDED_BIT == 0) {
+		for (i = 0; i < VDEV_KINDS && vdev_kinds[i].major != devid >> 8; i++)
+			;
+		if (i == VDEV_KINDS)
+			return -EINVAL;
+		prefix = vdev_kinds[i].prefix;
+		disk = vdev_kinds[i].disk_first + (partition >> vdev_kinds[i].disk_shift);
+		partition &= (1u << vdev_kinds[i].disk_shift) - 1;
+	}
+	if (vdev_encode(prefix, disk, partition, &again) || again != devid)
+		return -EINVAL;
+	*ret_prefix = prefix;
+	*ret_disk = disk;
+	*ret_partition = partition;
 	return 0;
 }
 
@@ -68,16 +103,15 @@ static int vdev_named(const char *vdev, uint32_t *ret)
 	const char *rest;
 	size_t i;
 
-	for (i = 0; i < sizeof(vdev_kinds) / sizeof(vdev_kinds[0]); i++) {
-		const struct vdev_kind *kind = &vdev_kinds[i];
-		size_t len = strlen(kind->prefix);
+	for (i = 0; i < VDEV_KINDS; i++) {
+		const char *prefix = vdev_kinds[i].prefix;
 
-		if (strncmp(vdev, kind->prefix, len))
+		if (strncmp(vdev, prefix, strlen(prefix)))
 			continue;
-		rest = vdev_letters(vdev + len, &disk);
-		if (!rest || (*rest && (*rest == '0' || vdev_number(rest, &partition))))
+		rest = vdev_letters(vdev + strlen(prefix), &disk);
+		if (!rest || (*rest && (*rest == '0' || vdev_number(rest, 10, &partition))))
 			return -EINVAL;
-		return vdev_encode(kind, disk, partition, ret);
+		return vdev_encode(prefix, disk, partition, ret);
 	}
 	return -EINVAL;
 }
@@ -85,18 +119,26 @@ static int vdev_named(const char *vdev, uint32_t *ret)
 /* d2 and d2p3. */
 static int vdev_plain(const char *vdev, uint32_t *ret_disk, uint32_t *ret_partition)
 {
-	unsigned int disk, partition = 0;
-	char tail;
-	int n = sscanf(vdev, "d%up%u%c", &disk, &partition, &tail);
+	char disk[11];
+	size_t len;
 
-	if (n != 2 && (n != 1 || sscanf(vdev, "d%u%c", &disk, &tail) != 1))
+	if (*vdev++ != 'd')
 		return -EINVAL;
-	*ret_disk = disk;
-	*ret_partition = partition;
-	return 0;
+	len = strspn(vdev, "0123456789");
+	if (len >= sizeof(disk))
+		return -EINVAL;
+	memcpy(disk, vdev, len);
+	disk[len] = '\0';
+	*ret_partition = 0;
+	if (vdev_number(disk, 10, ret_disk))
+		return -EINVAL;
+	vdev += len;
+	if (!*vdev)
+		return 0;
+	return *vdev == 'p' ? vdev_number(vdev + 1, 10, ret_partition) : -EINVAL;
 }
 
-static void name_xvd(char name[32], uint32_t disk, uint32_t partition)
+static void vdev_name(char name[32], const char *prefix, uint32_t disk, uint32_t partition)
 {
 	char letters[8];
 	int at = sizeof(letters) - 1;
@@ -105,28 +147,26 @@ static void name_xvd(char name[32], uint32_t disk, uint32_t partition)
 	for (disk++; disk && at; disk = (disk - 1) / 26)
 		letters[--at] = (char)('a' + (disk - 1) % 26);
 	if (partition)
-		snprintf(name, 32, "xvd%s%u", letters + at, partition);
+		snprintf(name, 32, "%s%s%u", prefix, letters + at, partition);
 	else
-		snprintf(name, 32, "xvd%s", letters + at);
+		snprintf(name, 32, "%s%s", prefix, letters + at);
 }
 
 int xg_vdev_parse(const char *vdev, uint32_t *ret_devid, char ret_name[32], struct xg_err *err)
 {
 	uint32_t devid, disk, partition;
+	const char *prefix = "xvd";
 
 	if (!vdev_named(vdev, &devid)) {
 		snprintf(ret_name, 32, "%s", vdev);
 	} else if (!vdev_plain(vdev, &disk, &partition)) {
-		if (vdev_encode(&vdev_kinds[0], disk, partition, &devid))
+		if (vdev_encode(prefix, disk, partition, &devid))
 			return xg_fail(err, EINVAL, "'%s': no such disk or partition number", vdev);
-		name_xvd(ret_name, disk, partition);
-	} else if (!vdev_number(vdev, &devid)) {
-		if (devid >> VDEV_EXTENDED_BIT == 1)
-			name_xvd(ret_name, devid >> 8 & 0xfffff, devid & 0xff);
-		else if (devid >> 8 == vdev_kinds[0].major)
-			name_xvd(ret_name, devid >> 4 & 0xf, devid & 0xf);
-		else
+		vdev_name(ret_name, prefix, disk, partition);
+	} else if (!vdev_number(vdev, 0, &devid)) {
+		if (vdev_decode(devid, &prefix, &disk, &partition))
 			return xg_fail(err, EINVAL, "'%s': not the number of a virtual disk", vdev);
+		vdev_name(ret_name, prefix, disk, partition);
 	} else {
 		return xg_fail(err, EINVAL, "'%s' is no virtual disk (as xvdb, sda, hdb, d1 or 51728)", vdev);
 	}
