@@ -50,8 +50,10 @@ static void log_to_file(const char *text)
 	if (gmtime_r(&now, &tm))
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	len = snprintf(line, sizeof(line), "%s %s[%d]: %s\n", stamp, log_program, (int)getpid(), text);
-	if (len > (int)sizeof(line) - 1)
+	if (len > (int)sizeof(line) - 1) {
 		len = sizeof(line) - 1;
+		line[len - 1] = '\n';	/* cut, but a line still */
+	}
 	/* A full disk must not stop a backend: the line is lost, the I/O goes on. */
 	if (write(log_fd, line, len) < 0)
 		return;
