@@ -83,7 +83,7 @@ build_dom0()
 	mkdir -p "$base/lab" "$base/etc/xen/scripts" "$base/var/log/xen/console" "$base/var/lib/xen"
 	cp "$lab/dom0/init" "$base/init"
 	compile -o "$base/usr/bin/guest-talk" "$lab/talk/guest-talk.c" \
-		-static -lxenstore -lxentoolcore -pthread || return
+		-static -lxenstore -lxentoolcore || return
 	cp "$lab/dom0/lab-guest" "$base/usr/bin/"
 	cp "$lab/dom0/block" "$base/etc/xen/scripts/"
 	chmod 755 "$base/init" "$base/usr/bin/lab-guest" "$base/etc/xen/scripts/block"

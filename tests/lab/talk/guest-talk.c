@@ -10,8 +10,8 @@
  * A request is one line, written to the pty of the guest's console under a lock. The answer is read
  * from xenconsoled's log of that console, so any number of callers can wait at once, and what the
  * kernel prints in between is passed over. An answer that doesn't add up (the kernel printed into
- * the middle of a line) is asked for again. It waits for events only: the log growing (inotify) or
- * a domain going away (xenstore). Protocol: talk.h. 125 means that the guest could not be asked.
+ * the middle of a line) is asked for again. It waits for events only: the log growing (inotify) or its
+ * pty hanging up. Protocol: talk.h. 125 means that the guest could not be asked.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,13 +47,10 @@ static void fail(const char *format, ...)
 /* ---- the console's log, line by line ---- */
 
 struct console {
-	unsigned int domid;
 	bool gone; /* but its last words may still be in the log */
-	/* Two connections: the static libxenstore reads without a thread, and takes a watch's event
-	 * for the answer to whatever was asked. */
-	struct xs_handle *xs, *releases;
+	struct xs_handle *xs;
 	char log_path[256];
-	int log, notify;
+	int log, notify, tty;
 	struct bytes text; /* read, from `next` on not yet looked at */
 	size_t next;
 };
@@ -84,12 +81,30 @@ static unsigned int domain_find(struct xs_handle *xs, const char *name)
 	return domid;
 }
 
+/* The pty is held open to the end: it hangs up when xenconsoled lets go of a dead domain. (A watch on
+ * @releaseDomain would do, but the static libxenstore has no thread to signal it.) */
+static int tty_open(struct xs_handle *xs, unsigned int domid)
+{
+	char path[64], *tty;
+	int fd;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
+	tty = xs_read(xs, XBT_NULL, path, NULL);
+	if (!tty)
+		fail("domain %u has no console", domid);
+	fd = open(tty, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		fail("%s: %s", tty, strerror(errno));
+	free(tty);
+	return fd;
+}
+
 static void console_open(struct console *con, const char *name)
 {
-	*con = (struct console){ .xs = xs_open(0), .releases = xs_open(0) };
-	if (!con->xs || !con->releases || !xs_watch(con->releases, "@releaseDomain", "gone"))
+	*con = (struct console){ .xs = xs_open(0) };
+	if (!con->xs)
 		fail("can't reach xenstore: %s", strerror(errno));
-	con->domid = domain_find(con->xs, name);
+	con->tty = tty_open(con->xs, domain_find(con->xs, name));
 	snprintf(con->log_path, sizeof(con->log_path), "/var/log/xen/console/guest-%s.log", name);
 	con->notify = inotify_init1(IN_CLOEXEC);
 	con->log = open(con->log_path, O_RDONLY | O_CLOEXEC);
@@ -109,17 +124,14 @@ static bool console_read_more(struct console *con)
 
 static void console_wait(struct console *con)
 {
-	struct pollfd fds[] = { { con->notify, POLLIN, 0 }, { xs_fileno(con->releases), POLLIN, 0 } };
+	struct pollfd fds[] = { { con->notify, POLLIN, 0 }, { con->tty, 0, 0 } };
 	char events[4096];
 
 	if (poll(fds, 2, -1) < 0 && errno != EINTR)
 		fail("poll: %s", strerror(errno));
 	if (fds[0].revents && read(con->notify, events, sizeof(events)) < 0)
 		fail("inotify: %s", strerror(errno));
-	if (fds[1].revents) {
-		free(xs_check_watch(con->releases));
-		con->gone = !xs_is_domain_introduced(con->xs, con->domid);
-	}
+	con->gone = fds[1].revents != 0;
 }
 
 /* The next whole line, without its end. It stays valid until the next call. */
@@ -149,26 +161,18 @@ static char *console_line(struct console *con)
 
 static void console_send(struct console *con, const struct bytes *line)
 {
-	char path[64], *tty;
 	size_t sent = 0;
-	int fd;
 
-	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", con->domid);
-	tty = xs_read(con->xs, XBT_NULL, path, NULL);
-	if (!tty)
-		fail("domain %u has no console", con->domid);
-	fd = open(tty, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		fail("%s: %s", tty, strerror(errno));
+	if (flock(con->tty, LOCK_EX) < 0)
+		fail("can't lock the console: %s", strerror(errno));
 	while (sent < line->len) {
-		ssize_t n = write(fd, line->at + sent, line->len - sent);
+		ssize_t n = write(con->tty, line->at + sent, line->len - sent);
 
 		if (n < 0 && errno != EINTR)
-			fail("%s: %s", tty, strerror(errno));
+			fail("can't write to the console: %s", strerror(errno));
 		sent += n > 0 ? (size_t)n : 0;
 	}
-	close(fd);
-	free(tty);
+	flock(con->tty, LOCK_UN);
 }
 
 /* ---- requests and answers ---- */
