@@ -23,6 +23,9 @@
 struct token {
 	uint16_t at;	/* into token_table */
 	uint16_t len;	/* without NUL, < XG_KSYMS_NAME_MAX */
+	uint32_t hash;	/* of its letters, see hash_step() */
+	uint32_t tail;	/* of all but the first */
+	uint32_t power;	/* HASH_BASE to the power of len */
 };
 
 struct xg_ksyms {
@@ -66,7 +69,9 @@ static int fetch(const struct xg_ksyms_source *s, struct gva at, void *buf, size
 {
 	int rc = s->read(s->ctx, at, buf, bytes, NULL, err);
 
-	return rc ? xg_fail_in(err, "cannot read %s", what) : 0;
+	if (rc)
+		xg_fail_in(err, "cannot read %s", what);
+	return rc;
 }
 
 /* ---- Snapshot and check: the tables --------------------------------------------------------------------------- */
@@ -94,6 +99,37 @@ static bool printable(const char *text, size_t len)
 	return true;
 }
 
+/*
+ * A name's hash is a polynomial of its letters, so that the hash of several tokens in a row comes from those of
+ * each: a hundred thousand names are hashed without spelling one. Collisions cost time, not truth.
+ */
+#define HASH_BASE UINT32_C(0x9e3779b1)
+
+static uint32_t hash_step(uint32_t hash, char c)
+{
+	return hash * HASH_BASE + (uint8_t)c;
+}
+
+/* Spreads the letters over the low bits, which choose the chain. */
+static uint32_t hash_end(uint32_t hash)
+{
+	hash = (hash ^ hash >> 16) * UINT32_C(0x85ebca6b);
+	return hash ^ hash >> 13;
+}
+
+static void token_hash(struct token *t, const char *text)
+{
+	uint16_t n;
+
+	t->power = 1;
+	for (n = 0; n < t->len; n++) {
+		t->hash = hash_step(t->hash, text[n]);
+		if (n)
+			t->tail = hash_step(t->tail, text[n]);
+		t->power *= HASH_BASE;
+	}
+}
+
 /* Token I begins at AT. The strings lie one behind the other, so each must end just before the next begins. */
 static int token_check(struct xg_ksyms *k, unsigned int i, uint16_t at, size_t have, struct xg_err *err)
 {
@@ -108,6 +144,7 @@ static int token_check(struct xg_ksyms *k, unsigned int i, uint16_t at, size_t h
 	if (!printable(text, len))
 		return xg_fail(err, ENOTSUP, "kallsyms token %u is not text", i);
 	k->tokens[i] = (struct token){ .at = at, .len = len };
+	token_hash(&k->tokens[i], text);
 	return 0;
 }
 
@@ -124,8 +161,10 @@ static int tokens_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const 
 		return rc;
 	/* As far as the last token can reach; the image may end before that. */
 	rc = s->read(s->ctx, v->token_table, k->token_table, index[TOKENS - 1] + XG_KSYMS_NAME_MAX, &have, err);
-	if (rc)
-		return xg_fail_in(err, "cannot read kallsyms_token_table");
+	if (rc) {
+		xg_fail_in(err, "cannot read kallsyms_token_table");
+		return rc;
+	}
 	for (i = 0; i < TOKENS; i++) {
 		if (index[i] != expected)
 			return xg_fail(err, ENOTSUP, "kallsyms token %u begins at byte %u, the one before it ends at %zu",
@@ -217,8 +256,10 @@ static int names_grow(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 	if (rc == -EFAULT && k->names_bytes)
 		return xg_fail(err, ENOTSUP, "kallsyms names run out of the kernel at entry %s of %s",
 			       xg_number(known).text, xg_number(k->count).text);
-	if (rc)
-		return xg_fail_in(err, "cannot read kallsyms_names");
+	if (rc) {
+		xg_fail_in(err, "cannot read kallsyms_names");
+		return rc;
+	}
 	k->names_bytes += got;
 	return 0;
 }
@@ -282,32 +323,28 @@ static char speller_next(struct speller *s)
 	return *s->letter++;
 }
 
-/* FNV-1a. Collisions cost time, not truth: names are compared. */
-#define HASH_START UINT32_C(2166136261)
-static uint32_t hash_step(uint32_t hash, char c)
-{
-	return (hash ^ (uint8_t)c) * UINT32_C(16777619);
-}
-
+/* Of symbol I's name. The type is the first letter of the first token that has any. */
 static uint32_t hash_symbol(const struct xg_ksyms *k, uint32_t i)
 {
-	struct speller s = spell(k, i);
-	uint32_t hash = HASH_START;
-	char c;
+	const struct speller s = spell(k, i);
+	const uint8_t *p = s.next;
+	uint32_t hash;
 
-	speller_next(&s);	/* the type */
-	while ((c = speller_next(&s)))
-		hash = hash_step(hash, c);
-	return hash;
+	while (!k->tokens[*p].len)
+		p++;	/* ends: entry_check() found letters */
+	hash = k->tokens[*p++].tail;
+	for (; p < s.end; p++)
+		hash = hash * k->tokens[*p].power + k->tokens[*p].hash;
+	return hash_end(hash);
 }
 
 static uint32_t hash_name(const char *name)
 {
-	uint32_t hash = HASH_START;
+	uint32_t hash = 0;
 
 	while (*name)
 		hash = hash_step(hash, *name++);
-	return hash;
+	return hash_end(hash);
 }
 
 static bool symbol_is(const struct xg_ksyms *k, uint32_t i, const char *name)

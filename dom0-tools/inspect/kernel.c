@@ -10,7 +10,10 @@
  *   - put anything into the kernel's image: every address taken from the text must lie there;
  *   - make the kernel's own variable vmcoreinfo_data point at its page: the page that this variable leads to is the one
  *     that counts, and must say the same.
- * Where the processors can't be asked (a memory image), the last two must hold for one page alone.
+ *
+ * The search takes the same way: from a vCPU's page tables to the kernel's variables to the pages they point to (pointed.c).
+ * Where the processors can't be asked (a memory image) all pages are looked at, and the last two must hold
+ * for one page alone.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -21,13 +24,14 @@
 #include "dom0-tools/inspect/inspect.h"
 #include "dom0-tools/inspect/kallsyms.h"
 #include "dom0-tools/inspect/number.h"
+#include "dom0-tools/inspect/pointed.h"
 #include "dom0-tools/inspect/vmcoreinfo.h"
 #include "dom0-tools/inspect/walk.h"
 #include "lib/base/cleanup.h"
 
 /* Frames that one map call of the scan takes: 8 MiB. */
 #define SCAN_BATCH XG_MAP_MAX
-/* vCPUs asked for their page tables: any one that runs the kernel will do. */
+/* vCPUs asked for their page tables: the first that runs a kernel will do. */
 #define CPUS_ASKED 16u
 /*
  * What forged pages may cost: a claim takes a few map calls to refuse (4,096 of them some seconds), one that names the true
@@ -44,13 +48,12 @@ struct xg_kernel {
 
 struct search {
 	struct xg_guest *g;
+	const struct xg_paging *cpu;	/* the page tables that led here; NULL: all pages are looked at */
 	struct xg_kernel *found;
-	bool sure;		/* found holds against a processor's tables: nothing else need be looked at */
 	uint64_t pages;		/* looked at */
 	unsigned int claims;	/* pages that look like VMCOREINFO */
 	unsigned int tables;	/* symbol tables loaded */
-	struct xg_err why;	/* what speaks against the most convincing claim */
-	bool why_sure;		/* that claim names the tables that a processor runs on */
+	struct xg_err why;	/* what speaks against the first claim, or against the first that could be true */
 };
 
 /* One page that claims to be the kernel's. */
@@ -59,7 +62,6 @@ struct claim {
 	uint8_t text[XG_PAGE_SIZE];	/* private copy */
 	struct xg_vmcoreinfo v;
 	struct xg_walk walk;	/* through its page tables */
-	bool sure;		/* they are those of a processor */
 };
 
 void xg_kernel_close(struct xg_kernel *k)
@@ -75,67 +77,36 @@ static void kernel_close_p(struct xg_kernel **k)
 	xg_kernel_close(*k);
 }
 
-/* ---- Do the processors agree? --------------------------------------------------------------------------------- */
+/* ---- Does the processor agree? ---------------------------------------------------------------------------------- */
 
-/* 0 when the tables from ROOT on map swapper_pg_dir to EXPECTED (0: to anything); *ret_root is what they map it to. */
-static int root_agrees(struct xg_guest *g, struct gfn root, const struct xg_vmcoreinfo *v, struct gfn expected,
-		       struct gfn *ret_root, struct xg_err *err)
+/*
+ * Sets the claim's root: for a PV guest what the processor's tables map swapper_pg_dir to (a machine frame, of which the
+ * text knows nothing), otherwise what the text says, and then both must be the same.
+ */
+static int claim_root(struct claim *c, struct xg_guest *g, const struct xg_paging *cpu, struct xg_err *err)
 {
-	const struct xg_walk walk = { .g = g, .root = root, .levels = v->levels };
+	const struct xg_walk walk = { .g = g, .root = cpu->root, .levels = cpu->levels };
 	struct xg_translation t;
-	int rc = xg_walk(&walk, v->swapper_pg_dir, &t, err);
+	int rc;
 
+	if (cpu->levels != c->v.levels)
+		return xg_fail(err, EBADMSG, "it claims page tables of %u levels, the processor's have %u", c->v.levels,
+			       cpu->levels);
+	rc = xg_walk(&walk, c->v.swapper_pg_dir, &t, err);
 	if (rc)
 		return rc;
-	if (expected.n && t.frame.n != expected.n)
+	if (g->info.type != XG_GUEST_PV && t.frame.n != c->v.root.n)
 		return xg_fail(err, EBADMSG, "it puts the page tables at frame %#" PRIx64 ", the processor has them at %#" PRIx64,
-			       expected.n, t.frame.n);
-	*ret_root = t.frame;
+			       c->v.root.n, t.frame.n);
+	c->walk.root = t.frame;
 	return 0;
 }
 
-static int cpu_agrees(struct xg_guest *g, const struct xg_paging *cpu, const struct xg_vmcoreinfo *v,
-		      struct gfn *ret_root, struct xg_err *err)
+/* Where no processor can be asked the claim's own word is all there is. */
+static int claim_paging(struct claim *c, struct xg_guest *g, const struct xg_paging *cpu, struct xg_err *err)
 {
-	bool pv = g->info.type == XG_GUEST_PV;
-	struct gfn expected = pv ? XG_GFN(0) : v->root;
-	int rc;
-
-	if (cpu->levels && cpu->levels != v->levels)
-		return xg_fail(err, EBADMSG, "it claims page tables of %u levels, the processor's have %u", v->levels,
-			       cpu->levels);
-	rc = root_agrees(g, cpu->root, v, expected, ret_root, err);
-	/*
-	 * Under page-table isolation a processor in user mode shows the user's tables, in which the kernel's data are
-	 * missing; the kernel's lie in the frame before (arch/x86/include/asm/pgtable.h, user_to_kernel_pgdp).
-	 */
-	if (rc == -EFAULT && !pv && cpu->root.n & 1)
-		rc = root_agrees(g, XG_GFN(cpu->root.n - 1), v, expected, ret_root, err);
-	return rc;
-}
-
-/* Sets walk and sure. Where no processor can be asked the claim's own word is all there is: sure stays false. */
-static int claim_paging(struct claim *c, struct xg_guest *g, struct xg_err *err)
-{
-	unsigned int i = 0, cpus = g->info.vcpus < CPUS_ASKED ? g->info.vcpus : CPUS_ASKED;
-	struct xg_paging cpu;
-	int rc;
-
 	c->walk = (struct xg_walk){ .g = g, .root = c->v.root, .levels = c->v.levels };
-	do {
-		rc = xg_guest_cpu_paging(g, i, &cpu, err);
-		if (rc == -ENOTSUP && g->info.type != XG_GUEST_PV)
-			return 0;
-		if (!rc)
-			rc = cpu_agrees(g, &cpu, &c->v, &c->walk.root, err);
-		if (!rc) {
-			c->sure = true;
-			return 0;
-		}
-		if (rc != -EAGAIN && rc != -EFAULT && rc != -EBADMSG)
-			return rc;
-	} while (++i < cpus);
-	return rc;
+	return cpu ? claim_root(c, g, cpu, err) : 0;
 }
 
 /* ---- Is it the kernel's own page? ------------------------------------------------------------------------------ */
@@ -211,13 +182,13 @@ static int claim_load(struct claim *c, struct xg_kernel **ret, struct xg_err *er
 	return 0;
 }
 
-/* Is the claim true? c->sure tells even of one that is refused whether the page tables it names are the true ones. */
+/* Is the claim true? */
 static int claim_check(struct search *s, struct claim *c, struct xg_kernel **ret, struct xg_err *err)
 {
 	int rc = xg_vmcoreinfo_parse(c->text, &c->v, err);
 
 	if (!rc)
-		rc = claim_paging(c, s->g, err);
+		rc = claim_paging(c, s->g, s->cpu, err);
 	if (rc)
 		return rc;
 	if (!c->v.has_kallsyms)
@@ -238,34 +209,31 @@ static bool ends_search(int rc)
 	return rc == -ENOMEM || rc == -ENODEV || rc == -ESRCH || rc == -EMFILE;
 }
 
-static void remember(struct search *s, const struct claim *c, const struct xg_err *why)
+/* -ENOTSUP is about a kernel, the others about something that is none. */
+static void remember(struct search *s, const struct xg_err *why)
 {
-	if (s->why.code && (s->why_sure || !c->sure))
-		return;
-	s->why = *why;
-	s->why_sure = c->sure;
+	if (!s->why.code || (why->code == ENOTSUP && s->why.code != ENOTSUP))
+		s->why = *why;
 }
 
-static int accept(struct search *s, const struct claim *c, struct xg_kernel *k, struct xg_err *err)
+static int accept(struct search *s, struct xg_kernel *k, struct xg_err *err)
 {
+	struct xg_kernel *other xg_auto(kernel_close_p) = k;
+
 	if (!s->found) {
-		s->found = k;
-		s->sure = c->sure;
+		s->found = xg_take(other);
 		return 0;
 	}
 	/* A copy of the same page (crash_update_vmcoreinfo_safecopy makes one) led to the same place. */
-	if (s->found->os.vmcoreinfo.n == k->os.vmcoreinfo.n && s->found->os.root.n == k->os.root.n) {
-		xg_kernel_close(k);
+	if (s->found->os.vmcoreinfo.n == k->os.vmcoreinfo.n && s->found->os.root.n == k->os.root.n)
 		return 0;
-	}
-	xg_kernel_close(k);
-	return xg_fail(err, ENOTUNIQ, "frames %#" PRIx64 " and another of guest '%s' both hold what could be its kernel: one is forged",
-		       s->found->os.vmcoreinfo.n, s->g->info.name);
+	return xg_fail(err, ENOTUNIQ, "frames %#" PRIx64 " and %#" PRIx64 " of guest '%s' both hold what could be its kernel: "
+		       "one is forged", s->found->os.vmcoreinfo.n, k->os.vmcoreinfo.n, s->g->info.name);
 }
 
-static int page_look(struct search *s, struct gfn frame, const void *page, struct xg_err *err)
+static int page_look(struct search *s, const void *page, struct xg_err *err)
 {
-	struct claim c = { .frame = frame };
+	struct claim c = { .walk = { .g = s->g } };
 	struct xg_kernel *k = NULL;
 	struct xg_err why = XG_ERR_NONE;
 	int rc;
@@ -280,15 +248,86 @@ static int page_look(struct search *s, struct gfn frame, const void *page, struc
 			       xg_number(CLAIMS_MAX).text, s->g->info.name);
 	rc = claim_check(s, &c, &k, &why);
 	if (!rc)
-		return accept(s, &c, k, err);
+		return accept(s, k, err);
 	if (ends_search(rc)) {
 		if (err)
 			*err = why;
 		return rc;
 	}
-	remember(s, &c, &why);
+	remember(s, &why);
 	return 0;
 }
+
+/* ---- The way over the processors -------------------------------------------------------------------------------- */
+
+static int pointed_look(void *ctx, struct gfn frame, const void *page, struct xg_err *err)
+{
+	struct search *s = ctx;
+	int rc = page_look(s, page, err);
+
+	(void)frame;
+	/* Found this way it is the kernel that runs there: nothing else need be looked at. */
+	return rc ? rc : s->found != NULL;
+}
+
+/* *ret_variables: pages of variables there were; none means that these tables do not map a kernel's image. */
+static int tables_search(struct search *s, const struct xg_paging *cpu, uint64_t *ret_variables, struct xg_err *err)
+{
+	struct xg_walk walk = { .g = s->g, .root = cpu->root, .levels = cpu->levels };
+	struct xg_pointed p = { .look = pointed_look, .ctx = s };
+	int rc;
+
+	walk.cache = xg_table_cache_create();
+	if (!walk.cache)
+		return xg_fail(err, ENOMEM, "no memory to look at a kernel");
+	s->cpu = cpu;
+	rc = xg_pointed_search(&walk, false, &p, err);
+	*ret_variables = p.variables;
+	/* A kernel may make the variable read-only once it is set; that costs as much again, so only when need be. */
+	if (!rc && !s->found && p.variables)
+		rc = xg_pointed_search(&walk, true, &p, err);
+	xg_table_cache_destroy(walk.cache);
+	s->cpu = NULL;
+	s->pages += p.pages;
+	return rc;
+}
+
+/*
+ * Under page-table isolation a processor in user mode shows the user's tables, in which the kernel's variables are missing;
+ * the kernel's lie in the frame before (arch/x86/include/asm/pgtable.h, user_to_kernel_pgdp).
+ */
+static int cpu_search(struct search *s, struct xg_paging cpu, uint64_t *ret_variables, struct xg_err *err)
+{
+	int rc = tables_search(s, &cpu, ret_variables, err);
+
+	if (rc || s->found || *ret_variables || s->g->info.type == XG_GUEST_PV || !(cpu.root.n & 1))
+		return rc;
+	cpu.root.n--;
+	return tables_search(s, &cpu, ret_variables, err);
+}
+
+/* -ENOTSUP: the processors of this guest can't be asked. */
+static int cpus_search(struct search *s, struct xg_err *err)
+{
+	unsigned int i = 0, cpus = s->g->info.vcpus < CPUS_ASKED ? s->g->info.vcpus : CPUS_ASKED;
+	struct xg_paging cpu;
+	uint64_t variables = 0;
+	int rc;
+
+	do {
+		rc = xg_guest_cpu_paging(s->g, i, &cpu, err);
+		if (rc == -EAGAIN)
+			continue;
+		if (!rc)
+			rc = cpu_search(s, cpu, &variables, err);
+		/* One that runs a kernel speaks for all. */
+		if (rc || variables)
+			return rc;
+	} while (++i < cpus);
+	return 0;
+}
+
+/* ---- The way over all pages ------------------------------------------------------------------------------------- */
 
 static int batch_look(struct search *s, struct gfn first, size_t count, struct xg_err *err)
 {
@@ -305,11 +344,11 @@ static int batch_look(struct search *s, struct gfn first, size_t count, struct x
 	if (rc)
 		return rc;
 	at = map;
-	for (i = 0; i < count && !rc && !s->sure; i++) {
+	for (i = 0; i < count && !rc; i++) {
 		if (errors[i])
 			continue;
 		s->pages++;
-		rc = page_look(s, frames[i], at + i * XG_PAGE_SIZE, err);
+		rc = page_look(s, at + i * XG_PAGE_SIZE, err);
 	}
 	xg_guest_unmap(s->g, map, count);
 	return rc;
@@ -320,7 +359,7 @@ static int range_look(struct search *s, const struct xg_frame_range *r, struct x
 	uint64_t done = 0;
 	int rc = 0;
 
-	while (done < r->count && !rc && !s->sure) {
+	while (done < r->count && !rc) {
 		uint64_t n = r->count - done < SCAN_BATCH ? r->count - done : SCAN_BATCH;
 
 		rc = batch_look(s, XG_GFN(r->first.n + done), n, err);
@@ -346,17 +385,26 @@ static int nothing(const struct search *s, struct xg_err *err)
 		       xg_number(s->pages).text, s->g->info.name);
 }
 
-int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err)
+static int memory_search(struct search *s, struct xg_err *err)
 {
 	struct xg_frame_range *ranges xg_auto_free = NULL;
-	struct search s = { .g = g };
 	size_t i, count = 0;
+	int rc = xg_guest_ranges(s->g, &ranges, &count, err);
+
+	for (i = 0; i < count && !rc; i++)
+		rc = range_look(s, &ranges[i], err);
+	return rc;
+}
+
+int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err)
+{
+	struct search s = { .g = g };
 	int rc = xg_guest_refresh(g, err);
 
 	if (!rc)
-		rc = xg_guest_ranges(g, &ranges, &count, err);
-	for (i = 0; i < count && !rc && !s.sure; i++)
-		rc = range_look(&s, &ranges[i], err);
+		rc = cpus_search(&s, err);
+	if (rc == -ENOTSUP && g->info.type != XG_GUEST_PV)
+		rc = memory_search(&s, err);
 	if (!rc && !s.found)
 		rc = nothing(&s, err);
 	if (rc) {

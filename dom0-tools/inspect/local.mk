@@ -7,6 +7,8 @@ dom0_tools_inspect_libxginspect_a_SOURCES = \
 	dom0-tools/inspect/kallsyms.h \
 	dom0-tools/inspect/kernel.c \
 	dom0-tools/inspect/number.h \
+	dom0-tools/inspect/pointed.c \
+	dom0-tools/inspect/pointed.h \
 	dom0-tools/inspect/report.c \
 	dom0-tools/inspect/report.h \
 	dom0-tools/inspect/vmcoreinfo.c \

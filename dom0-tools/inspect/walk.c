@@ -20,13 +20,21 @@
 /* One map call for so many pages: 1 MiB, which covers a kernel's symbol names in two or three. */
 #define BATCH_PAGES 256
 
-/* Table pages that the image of a kernel needs: 512 pages each, so a 64 MiB image in 4 KiB pages fills half. */
-#define CACHE_SLOTS 64
+/*
+ * Table pages that the image of a kernel needs: a last-level one covers 2 MiB, so a 64 MiB image in 4 KiB pages fills its
+ * level. A set of slots a level: otherwise a table and one above it could drive each other out at each step.
+ */
+#define CACHE_LEVELS 5
+#define CACHE_SLOTS 32
+
+struct table_slot {
+	struct gfn frame;
+	bool used;
+	uint64_t table[XG_PAGE_SIZE / sizeof(uint64_t)];
+};
 
 struct xg_table_cache {
-	struct gfn frame[CACHE_SLOTS];
-	bool used[CACHE_SLOTS];
-	uint64_t table[CACHE_SLOTS][XG_PAGE_SIZE / sizeof(uint64_t)];
+	struct table_slot slots[CACHE_LEVELS][CACHE_SLOTS];
 };
 
 struct xg_table_cache *xg_table_cache_create(void)
@@ -51,33 +59,32 @@ static int table_copy(struct xg_guest *g, struct gfn frame, uint64_t *ret, struc
 	return 0;
 }
 
-static int entry_cached(const struct xg_walk *w, struct gfn table, unsigned int index, uint64_t *ret,
+static int entry_cached(const struct xg_walk *w, struct gfn table, unsigned int level, unsigned int index, uint64_t *ret,
 			struct xg_err *err)
 {
-	struct xg_table_cache *c = w->cache;
-	size_t slot = table.n % CACHE_SLOTS;
+	struct table_slot *slot = &w->cache->slots[level - 1][table.n % CACHE_SLOTS];
 	int rc = 0;
 
-	if (!c->used[slot] || c->frame[slot].n != table.n) {
-		c->used[slot] = false;
-		rc = table_copy(w->g, table, c->table[slot], err);
+	if (!slot->used || slot->frame.n != table.n) {
+		slot->used = false;
+		rc = table_copy(w->g, table, slot->table, err);
 		if (rc)
 			return rc;
-		c->used[slot] = true;
-		c->frame[slot] = table;
+		slot->used = true;
+		slot->frame = table;
 	}
-	*ret = c->table[slot][index];
+	*ret = slot->table[index];
 	return 0;
 }
 
-static int entry_read(const struct xg_walk *w, struct gfn table, unsigned int index, uint64_t *ret,
+static int entry_read(const struct xg_walk *w, struct gfn table, unsigned int level, unsigned int index, uint64_t *ret,
 		      struct xg_err *err)
 {
 	void *at;
 	int rc;
 
 	if (w->cache)
-		return entry_cached(w, table, index, ret, err);
+		return entry_cached(w, table, level, index, ret, err);
 	rc = xg_guest_map(w->g, &table, 1, XG_READ, NULL, &at, err);
 	if (rc)
 		return rc;
@@ -109,39 +116,69 @@ static void leaf(uint64_t entry, unsigned int level, struct gva addr, struct xg_
 	t->mapping_bytes = offset + 1;
 }
 
-int xg_walk(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, struct xg_err *err)
+/* *ret_level: of the entry that ended the walk, one way or the other. */
+static int walk_to(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, unsigned int *ret_level,
+		   struct xg_err *err)
 {
 	struct xg_translation t = { .writable = true, .executable = true };
 	struct gfn table = w->root;
-	unsigned int level;
+	unsigned int level = w->levels;
 	uint64_t entry;
 	int rc;
 
-	if (w->levels != 4 && w->levels != 5)
-		return xg_fail(err, EINVAL, "page tables of %u levels, 4 and 5 are known", w->levels);
-	if (!canonical(addr, w->levels))
-		return xg_fail(err, EFAULT, "%#" PRIx64 " is no address with %u levels of page tables", addr.v, w->levels);
-	for (level = w->levels; level > 0; level--) {
-		rc = entry_read(w, table, addr.v >> level_shift(level) & 511, &entry, err);
-		if (rc)
-			return xg_fail_in(err, "page table of level %u for %#" PRIx64, level, addr.v);
+	for (;; level--) {
+		*ret_level = level;
+		rc = entry_read(w, table, level, addr.v >> level_shift(level) & 511, &entry, err);
+		if (rc) {
+			xg_fail_in(err, "page table of level %u for %#" PRIx64, level, addr.v);
+			return rc;
+		}
 		if (!(entry & PTE_PRESENT))
 			return xg_fail(err, EFAULT, "%#" PRIx64 " is not mapped in guest '%s' (level %u)", addr.v,
 				       w->g->info.name, level);
 		t.writable &= !!(entry & PTE_WRITE);
 		t.executable &= !(entry & PTE_NX);
 		/* Bit 7 of a last-level entry is a memory type; at levels 2 and 3 it ends the walk; above it is reserved. */
-		if (level == 1 || (entry & PTE_LARGE && level <= 3)) {
-			leaf(entry, level, addr, &t);
-			*ret = t;
-			return 0;
-		}
+		if (level == 1 || (entry & PTE_LARGE && level <= 3))
+			break;
 		if (entry & PTE_LARGE)
 			return xg_fail(err, EFAULT, "the level %u entry for %#" PRIx64 " has a reserved bit set", level,
 				       addr.v);
 		table = XG_GFN((entry & PTE_ADDRESS) >> XG_PAGE_SHIFT);
 	}
-	return xg_fail(err, EFAULT, "%#" PRIx64 " is not mapped", addr.v);	/* not reached: level 1 is a leaf */
+	leaf(entry, level, addr, &t);
+	*ret = t;
+	return 0;
+}
+
+static int walk_check(const struct xg_walk *w, struct gva addr, struct xg_err *err)
+{
+	if (w->levels != 4 && w->levels != 5)
+		return xg_fail(err, EINVAL, "page tables of %u levels, 4 and 5 are known", w->levels);
+	if (!canonical(addr, w->levels))
+		return xg_fail(err, EFAULT, "%#" PRIx64 " is no address with %u levels of page tables", addr.v, w->levels);
+	return 0;
+}
+
+int xg_walk(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, struct xg_err *err)
+{
+	unsigned int level;
+	int rc = walk_check(w, addr, err);
+
+	return rc ? rc : walk_to(w, addr, ret, &level, err);
+}
+
+int xg_walk_or_hole(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, uint64_t *ret_hole)
+{
+	unsigned int level;
+	int rc = walk_check(w, addr, NULL);
+
+	*ret_hole = XG_PAGE_SIZE;
+	if (rc)
+		return rc;
+	rc = walk_to(w, addr, ret, &level, NULL);
+	*ret_hole = UINT64_C(1) << level_shift(level);
+	return rc;
 }
 
 /* The frames of up to MOST pages from ADDR's on. Short (at least one) when a later page is not there. */
@@ -184,8 +221,10 @@ static int read_batch(const struct xg_walk *w, struct gva addr, void *buf, size_
 	if (rc)
 		return rc;
 	rc = xg_guest_map(w->g, frames, count, XG_READ, NULL, &at, err);
-	if (rc)
-		return xg_fail_in(err, "memory at %#" PRIx64, addr.v);
+	if (rc) {
+		xg_fail_in(err, "memory at %#" PRIx64, addr.v);
+		return rc;
+	}
 	*ret_got = min_size(bytes, count * XG_PAGE_SIZE - offset);
 	memcpy(buf, (const char *)at + offset, *ret_got);
 	xg_guest_unmap(w->g, at, count);
@@ -256,8 +295,10 @@ int xg_walk_write(const struct xg_walk *w, struct gva addr, const void *buf, siz
 	if (rc)
 		return rc;
 	rc = xg_guest_map(w->g, frames, pages, XG_READ | XG_WRITE, NULL, &at, err);
-	if (rc)
-		return xg_fail_in(err, "memory at %#" PRIx64, addr.v);
+	if (rc) {
+		xg_fail_in(err, "memory at %#" PRIx64, addr.v);
+		return rc;
+	}
 	put((char *)at + offset, buf, bytes);
 	xg_guest_unmap(w->g, at, pages);
 	return 0;

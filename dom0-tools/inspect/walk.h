@@ -28,6 +28,12 @@ struct xg_walk {
 /* -EFAULT: not mapped, or not by tables that make sense; the text says at which level. */
 int xg_walk(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, struct xg_err *err);
 
+/*
+ * One step of a listing: as xg_walk(), and on -EFAULT *ret_hole is how many bytes around ADDR are not mapped for the
+ * same reason (a power of two, ADDR's block of that size). No text: it is called thousands of times.
+ */
+int xg_walk_or_hole(const struct xg_walk *w, struct gva addr, struct xg_translation *ret, uint64_t *ret_hole);
+
 /* Copies BYTES. With RET_GOT it may stop short at a page that is not there: *ret_got bytes, at least one. */
 int xg_walk_read(const struct xg_walk *w, struct gva addr, void *buf, size_t bytes, size_t *ret_got,
 		 struct xg_err *err);

@@ -39,7 +39,7 @@ struct xg_frame_range {
 /* Where the page tables begin that a virtual CPU runs on. */
 struct xg_paging {
 	struct gfn root;
-	unsigned int levels;	/* 4 or 5; 0: not known */
+	unsigned int levels;	/* 4 or 5 */
 };
 
 struct xg_guest;

@@ -252,7 +252,9 @@ static int ranges_pv(struct xen_guest *x, struct xg_frame_range **ret, size_t *r
 	if (rc)
 		return rc;
 	rc = xg_frames_to_ranges(table, count, most, ret, ret_count, err);
-	return rc ? xg_fail_in(err, "frame table of guest '%s'", x->g.info.name) : 0;
+	if (rc)
+		xg_fail_in(err, "frame table of guest '%s'", x->g.info.name);
+	return rc;
 }
 
 static int xen_ranges(struct xg_guest *g, struct xg_frame_range **ret, size_t *ret_count, struct xg_err *err)

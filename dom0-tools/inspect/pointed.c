@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Follows the pointers in a kernel's variables. Called by kernel.c with page tables that a processor runs on; must
+ * never take a pointer for more than a guess: what it leads to is checked by the caller.
+ */
+#include "dom0-tools/inspect/pointed.h"
+
+#include <stdlib.h>
+
+#include "dom0-tools/inspect/vmcoreinfo.h"
+#include "lib/base/cleanup.h"
+
+#define WORDS (XG_PAGE_SIZE / sizeof(uint64_t))
+
+/* Kernel addresses below the image, with 5 levels of tables or 4: there the allocators' memory lies. */
+#define POINTER_LOW UINT64_C(0xff00000000000000)
+#define POINTER_HIGH XG_LINUX_IMAGE_START
+
+struct frames {
+	struct gfn *at;
+	size_t count;
+};
+
+struct pointers {
+	uint64_t at[XG_POINTED_BATCH_POINTERS_MAX];
+	size_t count;
+	bool full;	/* of different ones, or nearly so: sorting again would not help */
+};
+
+/* The frames of the image in the order of their addresses. */
+static int image_frames(const struct xg_walk *w, bool read_only_too, struct frames *f, struct xg_err *err)
+{
+	struct xg_translation t;
+	uint64_t at = 0, step;
+	int rc;
+
+	f->at = calloc(XG_POINTED_VARIABLE_PAGES_MAX, sizeof(*f->at));
+	if (!f->at)
+		return xg_fail(err, ENOMEM, "no memory for a list of frames");
+	for (; at < XG_LINUX_IMAGE_BYTES && f->count < XG_POINTED_VARIABLE_PAGES_MAX; at += step) {
+		rc = xg_walk_or_hole(w, XG_GVA(XG_LINUX_IMAGE_START + at), &t, &step);
+		if (rc) {
+			/* Tables may be gone while they are read: a hole. Dom0's own trouble is another matter. */
+			if (rc == -ENOMEM)
+				return xg_fail(err, ENOMEM, "no memory to read page tables");
+			step -= at & (step - 1);
+			continue;
+		}
+		step = XG_PAGE_SIZE;
+		if (t.writable || read_only_too)
+			f->at[f->count++] = t.frame;
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Sorted: neighbours share page tables, and what is pointed to twice is looked at once. */
+static void pointers_sort(struct pointers *p)
+{
+	size_t i, n = 0;
+
+	qsort(p->at, p->count, sizeof(p->at[0]), compare);
+	for (i = 0; i < p->count; i++)
+		if (!n || p->at[n - 1] != p->at[i])
+			p->at[n++] = p->at[i];
+	p->count = n;
+}
+
+/* A kernel may have one value in thousands of words (early page tables), so a full list is sorted once to make room. */
+static void pointers_add(struct pointers *p, uint64_t word)
+{
+	if (p->count && p->at[p->count - 1] == word)
+		return;
+	if (p->count == XG_POINTED_BATCH_POINTERS_MAX && !p->full) {
+		pointers_sort(p);
+		p->full = p->count > XG_POINTED_BATCH_POINTERS_MAX / 2;
+	}
+	if (p->count < XG_POINTED_BATCH_POINTERS_MAX)
+		p->at[p->count++] = word;
+}
+
+static void words_collect(const uint64_t *words, struct pointers *p)
+{
+	size_t i;
+
+	for (i = 0; i < WORDS; i++) {
+		uint64_t word = __atomic_load_n(words + i, __ATOMIC_RELAXED);
+
+		if (word % XG_PAGE_SIZE == 0 && word >= POINTER_LOW && word < POINTER_HIGH)
+			pointers_add(p, word);
+	}
+}
+
+static int batch_collect(struct xg_guest *g, const struct gfn *frames, size_t count, struct pointers *p,
+			 struct xg_pointed *out, struct xg_err *err)
+{
+	int errors[XG_POINTED_BATCH_PAGES];
+	void *at;
+	size_t i;
+	int rc = xg_guest_map(g, frames, count, XG_READ, errors, &at, err);
+
+	if (rc)
+		return rc;
+	p->count = 0;
+	p->full = false;
+	for (i = 0; i < count; i++)
+		if (!errors[i]) {
+			words_collect((const uint64_t *)at + i * WORDS, p);
+			out->pages++;
+			out->variables++;
+		}
+	xg_guest_unmap(g, at, count);
+	pointers_sort(p);
+	return 0;
+}
+
+/* Pointers from FIRST on to frames, at most XG_MAP_MAX; *ret_next is the first that is left. */
+static size_t pointers_frames(const struct xg_walk *w, const struct pointers *p, size_t first, struct gfn *frames,
+			      size_t *ret_next)
+{
+	struct xg_translation t;
+	size_t n = 0;
+
+	for (; first < p->count && n < XG_MAP_MAX; first++)
+		if (!xg_walk(w, XG_GVA(p->at[first]), &t, NULL))
+			frames[n++] = t.frame;
+	*ret_next = first;
+	return n;
+}
+
+static int frames_look(struct xg_guest *g, const struct gfn *frames, size_t count, struct xg_pointed *p,
+		       struct xg_err *err)
+{
+	int errors[XG_MAP_MAX];
+	void *at;
+	size_t i;
+	int rc = xg_guest_map(g, frames, count, XG_READ, errors, &at, err);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < count && !rc; i++)
+		if (!errors[i]) {
+			p->pages++;
+			rc = p->look(p->ctx, frames[i], (const char *)at + i * XG_PAGE_SIZE, err);
+		}
+	xg_guest_unmap(g, at, count);
+	return rc;
+}
+
+static int batch_follow(const struct xg_walk *w, const struct pointers *pointers, struct xg_pointed *p,
+			struct xg_err *err)
+{
+	struct gfn frames[XG_MAP_MAX];
+	size_t next = 0, count;
+	int rc = 0;
+
+	while (next < pointers->count && !rc) {
+		count = pointers_frames(w, pointers, next, frames, &next);
+		if (count)
+			rc = frames_look(w->g, frames, count, p, err);
+	}
+	return rc;
+}
+
+int xg_pointed_search(const struct xg_walk *w, bool read_only_too, struct xg_pointed *p, struct xg_err *err)
+{
+	struct pointers *pointers xg_auto_free = malloc(sizeof(*pointers));
+	struct frames f = { .count = 0 };
+	int rc = pointers ? image_frames(w, read_only_too, &f, err) : xg_fail(err, ENOMEM, "no memory for pointers");
+
+	while (!rc && f.count) {
+		size_t n = f.count < XG_POINTED_BATCH_PAGES ? f.count : XG_POINTED_BATCH_PAGES;
+
+		f.count -= n;
+		rc = batch_collect(w->g, f.at + f.count, n, pointers, p, err);
+		if (!rc)
+			rc = batch_follow(w, pointers, p, err);
+	}
+	free(f.at);
+	return rc == 1 ? 0 : rc;
+}
