@@ -8,8 +8,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+
+#include "hotswap/wait.h"
 
 #define BUSY_TIMEOUT_MS 5000
 #define SCHEMA_VERSION 1
@@ -66,6 +66,16 @@ static int state_exec(struct xg_state *s, const char *sql, struct xg_err *err)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : state_fail(s, err);
 }
 
+/* The end of a transaction: all of it, or nothing when RC or the commit itself says so. */
+static int state_end(struct xg_state *s, int rc, struct xg_err *err)
+{
+	if (!rc)
+		rc = state_exec(s, "COMMIT", err);
+	if (rc)
+		(void)state_exec(s, "ROLLBACK", NULL);
+	return rc;
+}
+
 static int state_version(struct xg_state *s, const char *path, struct xg_err *err)
 {
 	sqlite3_stmt *st;
@@ -75,10 +85,31 @@ static int state_version(struct xg_state *s, const char *path, struct xg_err *er
 		return state_fail(s, err);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		version = sqlite3_column_int(st, 0);
-	sqlite3_finalize(st);
+	else
+		(void)xg_fail(err, EIO, "%s: %s", path, sqlite3_errmsg(s->db));
+	if (sqlite3_finalize(st) != SQLITE_OK)
+		return -EIO;
 	if (version < 0 || version > SCHEMA_VERSION)
 		return xg_fail(err, EPROTO, "%s is of version %d, this program knows %d", path, version, SCHEMA_VERSION);
 	return version;
+}
+
+/*
+ * For the change to WAL SQLite does not wait as it does elsewhere: when two processes make the database at
+ * once, one is told at once that it is busy.
+ */
+static int state_create(struct xg_state *s, struct xg_err *err)
+{
+	uint64_t end = xg_now_ms() + BUSY_TIMEOUT_MS;
+	int rc;
+
+	while ((rc = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) == SQLITE_BUSY &&
+	       xg_now_ms() < end)
+		sqlite3_sleep(5);
+	if (rc != SQLITE_OK)
+		return state_fail(s, err);
+	rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	return rc ? rc : state_end(s, state_exec(s, schema, err), err);
 }
 
 int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
@@ -92,16 +123,11 @@ int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 		return xg_fail(err, EIO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	rc = state_version(s, path, err);
-	if (rc == 0) {
-		/* NORMAL: a power cut takes the guests along with the last rows about them. */
-		rc = state_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE;", err);
-		if (!rc)
-			rc = state_exec(s, schema, err);
-		if (!rc)
-			rc = state_exec(s, "COMMIT", err);
-	} else if (rc > 0) {
+	if (rc == 0)
+		rc = state_create(s, err);
+	/* NORMAL: a power cut takes the guests along with the last rows about them. */
+	if (rc >= 0)
 		rc = state_exec(s, "PRAGMA synchronous = NORMAL", err);
-	}
 	if (rc < 0)
 		return rc;
 	*ret = xg_take(s);
@@ -114,6 +140,7 @@ struct query {
 	struct xg_state *s;
 	sqlite3_stmt *st;
 	int bound, column;
+	bool strange;		/* a blob was not of the size that this program writes */
 };
 
 static int query_open(struct xg_state *s, struct query *q, const char *sql, struct xg_err *err)
@@ -154,9 +181,10 @@ static void take_blob(struct query *q, void *buf, size_t size)
 	const void *bytes = sqlite3_column_blob(q->st, q->column);
 	size_t have = sqlite3_column_bytes(q->st, q->column++);
 
-	memset(buf, 0, size);
-	if (bytes)
-		memcpy(buf, bytes, have < size ? have : size);
+	if (bytes && have == size)
+		memcpy(buf, bytes, size);
+	else
+		q->strange = true;
 }
 
 /* 1: a row is there; 0: none (left). */
@@ -178,6 +206,11 @@ static int query_run(struct query *q, struct xg_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+static int row_strange(struct xg_err *err)
+{
+	return xg_fail(err, EPROTO, "state database: a row of another version of this program");
+}
+
 /* A get: one row or -ENOENT. */
 static int query_one(struct query *q, void *row, void (*take)(struct query *, void *), const char *what,
 		     struct xg_err *err)
@@ -189,6 +222,8 @@ static int query_one(struct query *q, void *row, void (*take)(struct query *, vo
 	sqlite3_finalize(q->st);
 	if (rc == 0)
 		return xg_fail(err, ENOENT, "no %s in the state database", what);
+	if (rc == 1 && q->strange)
+		return row_strange(err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -213,6 +248,8 @@ static int query_all(struct query *q, size_t size, void (*take)(struct query *, 
 		take(q, rows + count++ * size);
 	}
 	sqlite3_finalize(q->st);
+	if (rc >= 0 && q->strange)
+		rc = row_strange(err);
 	if (rc < 0) {
 		free(rows);
 		return rc;
@@ -319,11 +356,7 @@ int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *e
 		return rc;
 	for (i = 0; !rc && i < sizeof(tables) / sizeof(tables[0]); i++)
 		rc = uuid_run(s, tables[i], uuid, err);
-	if (rc) {
-		(void)state_exec(s, "ROLLBACK", NULL);
-		return rc;
-	}
-	return state_exec(s, "COMMIT", err);
+	return state_end(s, rc, err);
 }
 
 int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *ret_count, struct xg_err *err)
@@ -407,25 +440,30 @@ int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, str
 	return query_run(&q, err);
 }
 
-int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
+/* Runs SQL, whose parameters are a device's UUID and id. */
+static int device_run(struct xg_state *s, const char *sql, const char *uuid, uint32_t devid, struct xg_err *err)
 {
 	struct query q;
-	int rc;
+	int rc = query_open(s, &q, sql, err);
 
-	rc = query_open(s, &q, "DELETE FROM frame WHERE uuid = ?1 AND va = (SELECT va FROM device"
-			" WHERE uuid = ?1 AND devid = ?2)", err);
-	if (rc)
-		return rc;
-	bind_text(&q, uuid);
-	bind_u64(&q, devid);
-	rc = query_run(&q, err);
-	if (!rc)
-		rc = query_open(s, &q, "DELETE FROM device WHERE uuid = ? AND devid = ?", err);
 	if (rc)
 		return rc;
 	bind_text(&q, uuid);
 	bind_u64(&q, devid);
 	return query_run(&q, err);
+}
+
+int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
+{
+	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
+
+	if (rc)
+		return rc;
+	rc = device_run(s, "DELETE FROM frame WHERE uuid = ?1 AND va = (SELECT va FROM device"
+			" WHERE uuid = ?1 AND devid = ?2)", uuid, devid, err);
+	if (!rc)
+		rc = device_run(s, "DELETE FROM device WHERE uuid = ? AND devid = ?", uuid, devid, err);
+	return state_end(s, rc, err);
 }
 
 int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_row **ret, size_t *ret_count,
@@ -480,11 +518,7 @@ int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_wi
 	}
 	for (i = 0; !rc && i < w->text_pages + w->data_pages; i++)
 		rc = frame_put(s, uuid, w, i, err);
-	if (rc) {
-		(void)state_exec(s, "ROLLBACK", NULL);
-		return rc;
-	}
-	return state_exec(s, "COMMIT", err);
+	return state_end(s, rc, err);
 }
 
 /* ---- operation ----------------------------------------------------------------------------------------------- */
