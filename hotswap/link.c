@@ -297,6 +297,9 @@ static int defined_address(const struct linker *l, const struct xg_elf_symbol *s
 		*ret = XG_GVA(s->value);
 		return 0;
 	}
+	if (l->layout.places[s->section].part == PART_NONE && s->type == STT_SECTION)
+		return xg_fail(err, ENOTSUP, "it uses section %s, which is not loaded",
+			       l->elf->sections[s->section].name);
 	if (l->layout.places[s->section].part == PART_NONE)
 		return xg_fail(err, ENOTSUP, "symbol %s lies in section %s, which is not loaded", s->name,
 			       l->elf->sections[s->section].name);
