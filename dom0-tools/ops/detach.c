@@ -38,11 +38,11 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 	struct xg_err first = XG_ERR_NONE;
 	bool window = core && row->device.va.v;
 
-	if (window)
-		(void)xg_device_remove(core, &row->device, row->vdev, true, &first);
+	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	tell(ops, "end the backend");
-	(void)xg_connect_backend_stop(ops->store, id, first.code ? NULL : &first);
+	(void)xg_connect_backend_stop(ops->store, id, &first);
 	if (window) {
+		(void)xg_device_remove(core, &row->device, row->vdev, true, first.code ? NULL : &first);
 		tell(ops, "close the driver");
 		(void)xg_device_shut(core, &row->device, row->vdev, first.code ? NULL : &first);
 		tell(ops, "free the window");
@@ -80,12 +80,14 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 		tell(s->ops, "remove the disk");
 		return 0;
 	}
-	tell(s->ops, "remove the disk");
-	rc = core ? xg_device_remove(core, &row.device, name, force, err) : 0;
+	if (!force) {
+		tell(s->ops, "remove the disk");
+		rc = xg_device_remove(core, &row.device, name, false, err);
+	}
 	if (rc == -EBUSY)
 		return xg_fail(err, EBUSY, "disk %s is in use in guest '%s': unmount it there, or use --force", name,
 			       s->guest->info.name);
-	if (rc)
+	if (rc && !force)
 		return rc;
 	snprintf(op.uuid, sizeof(op.uuid), "%s", s->uuid);
 	snprintf(op.verb, sizeof(op.verb), "detach");
