@@ -72,8 +72,9 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 		rc = xg_state_device_get(s->ops->state, s->uuid, id.devid, &row, err);
 	if (rc == -ENOENT)
 		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
-	if (!rc)
-		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
+	if (rc)
+		return rc;
+	rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
 	if (rc && !force)
 		return rc;
 	if (s->ops->dry_run) {
@@ -241,18 +242,23 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 
 /* ---- sweep ------------------------------------------------------------------------------------------------------ */
 
-/* Is the domain with that id still the one of the record? */
-static bool guest_lives(const struct xg_guest_row *row)
+/*
+ * Is the domain with that id another one than the record's, or none? Only what Xen says counts: that we could not
+ * ask must not cost a running guest its disks.
+ */
+static bool guest_is_gone(const struct xg_guest_row *row)
 {
 	char id[16], uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
+	int rc;
 
 	snprintf(id, sizeof(id), "%u", row->domid);
-	if (xg_guest_open(id, &g, NULL))
-		return false;
+	rc = xg_guest_open(id, &g, NULL);
+	if (rc)
+		return rc == -ENOENT;
 	xg_uuid_text(g->info.uuid, uuid);
 	xg_guest_close(g);
-	return !strcmp(uuid, row->uuid);
+	return strcmp(uuid, row->uuid) != 0;
 }
 
 /* The id may be another domain's by now, with disks of its own. */
@@ -295,10 +301,11 @@ int xg_sweep(struct xg_ops *ops, struct xg_err *err)
 	if (ops->dry_run)
 		return 0;
 	rc = xg_state_guest_list(ops->state, &rows, &count, err);
+	if (rc)
+		return rc;
 	for (i = 0; !rc && i < count; i++)
-		if (!guest_lives(&rows[i]))
+		if (guest_is_gone(&rows[i]))
 			rc = sweep_guest(ops, &rows[i], err);
-	if (!rc)
-		free(rows);
+	free(rows);
 	return rc;
 }
