@@ -1,0 +1,66 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests that run in Dom0 have in common. Sourced. A case is a shell function: its output is shown
+# only when it fails.
+#
+#     t_case "what it proves" function [argument...]
+#     t_skip "what it would prove" "why it was not tried"
+#
+# Prints "PASS name", "FAIL name" or "SKIP name: why" lines, which ./check counts.
+
+# shellcheck disable=SC2034 # for the tests that source this
+t_in=/root/in
+t_failed=0
+
+t_case()
+{
+	t_name=$1
+	shift
+	if ( set -e; "$@" ) >/tmp/t.out 2>&1; then
+		echo "PASS $t_name"
+	else
+		echo "FAIL $t_name"
+		sed 's/^/    | /' /tmp/t.out | tail -n 60
+		t_failed=$((t_failed + 1))
+	fi
+}
+
+t_skip() { echo "SKIP $1: $2"; }
+
+# t_same WHAT A B
+t_same()
+{
+	[ "$2" = "$3" ] || { echo "$1: '$2' is not '$3'"; return 1; }
+}
+
+# t_fails STATUS TEXT COMMAND...: it fails with that status and says TEXT, in one line.
+t_fails()
+{
+	t_status=$1 t_text=$2
+	shift 2
+	t_got=0
+	t_said=$("$@" 2>&1) || t_got=$?
+	printf '%s\n' "$t_said"
+	t_same "exit status of $*" "$t_got" "$t_status" &&
+		case $t_said in *"$t_text"*) ;; *) echo "did not say: $t_text"; return 1 ;; esac &&
+		t_same "lines said" "$(printf '%s\n' "$t_said" | wc -l)" 1
+}
+
+t_end() { exit $((t_failed > 0)); }
+
+# ---- What a leak would show in ------------------------------------------------------------------------------------
+
+# Words that must be the same before and after: pages of the guest, xenstore nodes, backends, database rows.
+t_traces()
+{
+	xenstore-ls -f | grep -c xengraft
+	pgrep -c xengraft-backend
+	sqlite3 /var/lib/xengraft/state.db \
+		'select (select count(*) from device), (select count(*) from operation), (select count(*) from frame)'
+}
+
+# The guest's log since the kernel came up: nothing of it may be a warning.
+t_guest_log_clean()
+{
+	! lab-guest exec "$1" "dmesg | grep -E 'WARNING|BUG:|Oops|Call Trace|I/O error|refcount|use-after|lockup|rcu.*stall'"
+}
