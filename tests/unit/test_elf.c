@@ -99,6 +99,47 @@ START_TEST(image_may_begin_at_any_byte)
 }
 END_TEST
 
+/* The last bytes of a file may be a section's, and an empty section may stand behind them. */
+START_TEST(sections_may_reach_the_end)
+{
+	xg_auto_free uint8_t *image = NULL;
+	struct xg_err err = XG_ERR_NONE;
+	size_t size;
+	int empty;
+
+	image = baseline(&size);
+	for (empty = 0; empty <= 1; empty++) {
+		xg_auto(xg_elf_close_p) struct xg_elf *elf = NULL;
+
+		elfb_section_header(image, ".debug_info")->sh_offset = empty ? size : size - 16;
+		elfb_section_header(image, ".debug_info")->sh_size = empty ? 0 : 16;
+		ck_assert_msg(xg_elf_open(image, size, &elf, &err) == 0, "%s", err.text);
+		ck_assert_ptr_eq(xg_elf_section(elf, ".debug_info")->data, image + (empty ? size : size - 16));
+	}
+}
+END_TEST
+
+/* SHT_NULL in the middle: the header's other fields mean nothing, whatever they say. */
+START_TEST(inactive_section_is_empty)
+{
+	xg_auto(xg_elf_close_p) struct xg_elf *elf = NULL;
+	xg_auto_free uint8_t *image = NULL;
+	struct xg_err err = XG_ERR_NONE;
+	Elf64_Shdr *h;
+	size_t size;
+
+	image = baseline(&size);
+	h = elfb_section_header(image, ".bss");
+	h->sh_type = SHT_NULL;
+	h->sh_size = h->sh_offset = h->sh_addralign = UINT64_MAX;
+	ck_assert_msg(xg_elf_open(image, size, &elf, &err) == 0, "%s", err.text);
+	ck_assert_ptr_null(xg_elf_section(elf, ".bss"));
+	ck_assert_uint_eq(elf->sections[4].size, 0);
+	ck_assert_uint_eq(elf->sections[4].flags, 0);
+	ck_assert_ptr_null(elf->sections[4].data);
+}
+END_TEST
+
 START_TEST(name_that_two_have_is_nobodys)
 {
 	xg_auto(xg_elf_close_p) struct xg_elf *elf = NULL;
@@ -131,6 +172,7 @@ END_TEST
 #define ROWS									\
 	ROW(empty, CUT(0), "0 bytes are too few")				\
 	ROW(header_cut, CUT(63), "63 bytes are too few for an ELF header of 64")	\
+	ROW(header_alone, CUT(64), "11 section headers at byte")		\
 	ROW(section_table_cut, CUT(*size - 1), "section headers at byte")	\
 	ROW(magic, H->e_ident[0] = 'E', "not an ELF file: it begins with 45 45 4c 46")	\
 	ROW(class_32, H->e_ident[EI_CLASS] = ELFCLASS32, "class 1, not 64-bit")	\
@@ -159,7 +201,10 @@ END_TEST
 	ROW(names_empty, S(".shstrtab")->sh_size = 0, "section names in section 10 do not end with a NUL")	\
 	ROW(null_section, ((Elf64_Shdr *)(image + H->e_shoff))->sh_type = SHT_PROGBITS, "section 0 is not the null section") \
 	ROW(null_section_size, ((Elf64_Shdr *)(image + H->e_shoff))->sh_size = 5, "section 0 is not the null section") \
+	ROW(null_section_link, ((Elf64_Shdr *)(image + H->e_shoff))->sh_link = 1, "section 0 is not the null section") \
+	ROW(null_section_name, ((Elf64_Shdr *)(image + H->e_shoff))->sh_name = 1, "section 0 is not the null section") \
 	ROW(section_name_outside, S(".data")->sh_name = 1 << 16, "section 2 is named by byte 65536 of a")	\
+	ROW(section_name_at_end, S(".data")->sh_name = S(".shstrtab")->sh_size, "section 2 is named by byte")	\
 	ROW(section_begins_outside, S(".data")->sh_offset = *size + 1, "section 2 begins at byte")	\
 	ROW(section_ends_outside, S(".data")->sh_size = *size, "section 2 has")	\
 	ROW(section_size_wraps, S(".data")->sh_size = UINT64_MAX, "section 2 has 18446744073709551615 bytes from byte")	\
@@ -176,10 +221,12 @@ END_TEST
 	ROW(symbol_table_odd, S(".symtab")->sh_size -= 1, "(.symtab) has 119 bytes, not a multiple of 24")	\
 	ROW(symbol_names_nowhere, S(".symtab")->sh_link = 0, "symbol names in section 0 of 11")	\
 	ROW(symbol_names_outside, S(".symtab")->sh_link = 77, "symbol names in section 77 of 11")	\
+	ROW(symbol_names_at_end, S(".symtab")->sh_link = 11, "symbol names in section 11 of 11")	\
 	ROW(symbol_names_in_code, S(".symtab")->sh_link = 1, "symbol names in section 1 of type 1, not a string table")	\
 	ROW(symbol_names_open, S(".strtab")->sh_size -= 1, "symbol names in section 6 do not end with a NUL")	\
 	ROW(symbol_name_outside, SYM("driver_main")->st_name = 5000, "symbol 4 is named by byte 5000 of a")	\
 	ROW(symbol_section_outside, SYM("driver_main")->st_shndx = 99, "symbol 4 (driver_main) in section 99 of 11")	\
+	ROW(symbol_section_at_end, SYM("driver_main")->st_shndx = 11, "symbol 4 (driver_main) in section 11 of 11")	\
 	ROW(symbol_common, SYM("driver_main")->st_shndx = SHN_COMMON, "(driver_main) is a common one")	\
 	ROW(symbol_livepatch, SYM("driver_main")->st_shndx = 0xff20, "(driver_main) in section 65312 of 11")	\
 	ROW(symbol_extended, SYM("driver_main")->st_shndx = SHN_XINDEX, "(driver_main) in section 65535 of 11")	\
@@ -193,6 +240,7 @@ END_TEST
 	ROW(rela_symbols, S(".rela.text")->sh_link = 6, "(.rela.text) is for symbol table 6, the object's is 5")	\
 	ROW(rela_no_symbols, S(".symtab")->sh_type = SHT_PROGBITS, "(.rela.text) is for symbol table 5, the object's is 0")	\
 	ROW(rela_target_outside, S(".rela.text")->sh_info = 4096, "(.rela.text) patches section 4096 of 11")	\
+	ROW(rela_target_at_end, S(".rela.text")->sh_info = 11, "(.rela.text) patches section 11 of 11")	\
 	ROW(rela_target_zeroes, S(".rela.data")->sh_info = 4, "(.rela.data) patches section 4 (.bss), which has no bytes")	\
 	ROW(rela_beyond_section, RELA(".rela.text", 1)->r_offset = 32, "a relocation at byte 32 of the 32-byte section 1 (.text)")	\
 	ROW(rela_offset_wraps, RELA(".rela.text", 1)->r_offset = UINT64_MAX, "a relocation at byte 18446744073709551615")	\
@@ -351,6 +399,8 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, valid_object_comes_out_as_it_went_in);
 	tcase_add_test(t, image_may_begin_at_any_byte);
+	tcase_add_test(t, sections_may_reach_the_end);
+	tcase_add_test(t, inactive_section_is_empty);
 	tcase_add_test(t, name_that_two_have_is_nobodys);
 	tcase_add_loop_test(t, one_defect_is_named, 0, sizeof(defects) / sizeof(defects[0]));
 	tcase_add_test(t, truncated_anywhere_is_refused);

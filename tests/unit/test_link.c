@@ -240,6 +240,8 @@ START_TEST(parts_must_suit_the_alignment)
 	link_fails(EINVAL, "the text part at 0xffffffffc0a00030 is not aligned to 32");
 	bench.text.at.v = -(uint64_t)4096;
 	link_fails(EINVAL, "the text part at 0xfffffffffffff000 of 65536 bytes wraps around");
+	bench.text.room = 4095;
+	link_ok();
 }
 END_TEST
 
@@ -523,15 +525,57 @@ START_TEST(return_goes_where_the_kernel_chose)
 }
 END_TEST
 
-/* The same name, not as the operand of a jump: an address in a table, or another addend. */
+/* The same name, not as the operand of a jump: an address in a table, another addend, another opcode. */
+static const struct {
+	uint8_t before[2];
+	uint32_t type;
+	int64_t addend;
+} no_jumps[] = {
+	{ { 0x90, 0x90 }, R_X86_64_64, 0 },
+	{ { 0x90, 0xe9 }, R_X86_64_64, -4 },
+	{ { 0x90, 0xe9 }, R_X86_64_32S, -4 },
+	{ { 0x90, 0xe9 }, R_X86_64_PC32, 0 },
+	{ { 0x90, 0x90 }, R_X86_64_PC32, -4 },
+	{ { 0x90, 0x84 }, R_X86_64_PC32, -4 },
+	{ { 0x0f, 0x7f }, R_X86_64_PC32, -4 },
+	{ { 0x0f, 0x90 }, R_X86_64_PC32, -4 },
+};
+
 START_TEST(return_thunk_as_data_is_refused)
 {
-	open_object(one_relocation("__x86_return_thunk", R_X86_64_64, 0, 8));
+	uint8_t code[16] = { no_jumps[_i].before[0], no_jumps[_i].before[1] };
+	struct elfb *b = elfb_new();
+	uint16_t text = elfb_text(b, ".text", code, sizeof(code));
+
+	elfb_relocation(b, text, 2, no_jumps[_i].type, elfb_import(b, "__x86_return_thunk"), no_jumps[_i].addend);
+	open_object(b);
 	link_ok();
 	bench.resolver.return_thunk = XG_GVA(CHOSEN);
-	link_fails(ENOTSUP, "uses __x86_return_thunk in a way that cannot");
-	open_object(one_relocation("__x86_return_thunk", R_X86_64_PC32, 0, 8));
-	link_fails(ENOTSUP, "uses __x86_return_thunk in a way that cannot");
+	link_fails(ENOTSUP, ".text+0x2 uses __x86_return_thunk in a way that cannot");
+}
+END_TEST
+
+/* A jump may be the section's first instruction. */
+START_TEST(return_at_the_very_start)
+{
+	static const uint8_t jump[8] = { 0xe9 }, conditional[8] = { 0x0f, 0x84 };
+	struct elfb *b = elfb_new();
+	int32_t rel;
+
+	elfb_relocation(b, elfb_text(b, ".text", jump, 8), 1, R_X86_64_PC32, elfb_import(b, "__x86_return_thunk"), -4);
+	open_object(b);
+	bench.resolver.return_thunk = XG_GVA(THUNK);
+	link_ok();
+	ck_assert_mem_eq(bench.text.bytes, ((uint8_t[]){ 0xc3, 0xcc, 0xcc, 0xcc, 0xcc, 0, 0, 0 }), 8);
+
+	b = elfb_new();
+	elfb_relocation(b, elfb_text(b, ".text", conditional, 8), 2, R_X86_64_PC32,
+			elfb_import(b, "__x86_return_thunk"), -4);
+	open_object(b);
+	bench.resolver.return_thunk = XG_GVA(CHOSEN);
+	link_ok();
+	memcpy(&rel, bench.text.bytes + 2, 4);
+	ck_assert_uint_eq(TEXT_AT + 6 + (uint64_t)(int64_t)rel, CHOSEN);
 }
 END_TEST
 
@@ -749,7 +793,8 @@ int main(void)
 	tcase_add_test(t, imports_are_asked_for_once);
 	tcase_add_test(t, symbol_in_a_section_that_is_not_loaded);
 	tcase_add_loop_test(t, return_goes_where_the_kernel_chose, 0, COUNT(returns));
-	tcase_add_test(t, return_thunk_as_data_is_refused);
+	tcase_add_loop_test(t, return_thunk_as_data_is_refused, 0, COUNT(no_jumps));
+	tcase_add_test(t, return_at_the_very_start);
 	tcase_add_test(t, return_thunk_at_the_very_start);
 	tcase_add_test(t, own_function_of_the_thunks_name_is_no_thunk);
 	tcase_add_test(t, tracing_call_becomes_a_nop);

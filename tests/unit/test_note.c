@@ -93,6 +93,34 @@ START_TEST(any_length_will_do)
 }
 END_TEST
 
+/* The last that pass: 64 lines, a key of 31 characters, 4,096 bytes, the numbers' ends, the last printable character. */
+START_TEST(limits_may_be_reached)
+{
+	static const char *const abis[] = { "1", "9", "10", "65535" };
+	struct xg_err err = XG_ERR_NONE;
+	struct xg_image_note n;
+	char lines[4096];
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		snprintf(lines, sizeof(lines), "abi=%s\nkind=driver\narch=x86_64\nversion=~!\nlicence=x\nclass=net\n",
+			 abis[i]);
+		ck_assert_msg(read_note(lines, &n, &err) == 0, "%s", err.text);
+		ck_assert_uint_eq(n.abi, strtoul(abis[i], NULL, 10));
+		ck_assert_str_eq(n.version, "~!");
+	}
+	strcpy(lines, DRIVER "a234567890123456789012345678901=1\n");
+	for (i = 7; i < 63; i++)
+		strcat(lines, "a=b\n");
+	i = strlen(lines);
+	snprintf(lines + i, sizeof(lines) - i, "z=%0*d\n", (int)(4096 - 24 - i - 3), 0);
+	ck_assert_msg(read_note(lines, &n, &err) == 0, "%s", err.text);
+	strcat(lines, "y");
+	ck_assert_int_eq(read_note(lines, &n, &err), -ENOEXEC);
+	ck_assert_str_eq(err.text, "section .note.xengraft has 4100 bytes, at most 4096");
+}
+END_TEST
+
 START_TEST(unknown_keys_are_ignored_empty_ones_mean_any)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -262,6 +290,7 @@ int main(void)
 	tcase_add_test(t, driver_says_what_it_is);
 	tcase_add_test(t, personality_says_what_it_is);
 	tcase_add_test(t, any_length_will_do);
+	tcase_add_test(t, limits_may_be_reached);
 	tcase_add_test(t, unknown_keys_are_ignored_empty_ones_mean_any);
 	tcase_add_loop_test(t, line_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, too_many_lines);
