@@ -38,9 +38,10 @@ int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
 	ops->image_path = env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR);
 	ops->policy = env_or("XENGRAFT_POLICY", XG_SYSCONFDIR "/policy");
 	ops->log_dir = env_or("XENGRAFT_LOGDIR", "/var/log/xen");
+	ops->run_dir = env_or("XENGRAFT_RUNDIR", XG_RUNDIR);
 	rc = make_dir(state_dir, 0700, err);
 	if (!rc)
-		rc = make_dir(XG_RUNDIR, 0700, err);
+		rc = make_dir(ops->run_dir, 0700, err);
 	snprintf(path, sizeof(path), "%s/state.db", state_dir);
 	if (!rc)
 		rc = xg_state_open(path, &ops->state, err);
@@ -67,9 +68,9 @@ static int session_lock(struct xg_session *s, struct xg_err *err)
 {
 	uint64_t end = xg_now_ms() + LOCK_WAIT_MS;
 	struct timespec pause = { .tv_nsec = 20000000 };
-	char path[256];
+	char path[1024];
 
-	snprintf(path, sizeof(path), XG_RUNDIR "/%s.lock", s->uuid);
+	snprintf(path, sizeof(path), "%s/%s.lock", s->ops->run_dir, s->uuid);
 	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock < 0)
 		return xg_fail_errno(err, errno, "lock %s", path);

@@ -19,6 +19,7 @@ struct xg_ops {
 	const char *image_path;		/* directories with images, ':' between them */
 	const char *policy;		/* path of the policy file */
 	const char *log_dir;		/* for the backends' logs */
+	const char *run_dir;		/* for the guests' locks */
 	bool dry_run;
 	/* May be NULL. A step begins ("inspect the guest"), or something is worth telling (notice). */
 	void (*progress)(void *ctx, const char *step);
