@@ -12,6 +12,7 @@
 #include "dom0-tools/ops/ops.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
+#include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
 
 struct attach {
@@ -138,6 +139,31 @@ static int attach_check(struct attach *a, struct xg_err *err)
 
 /* ---- steps --------------------------------------------------------------------------------------------------- */
 
+/* First of all, so that whatever a crash leaves can be found by its guest. */
+static int guest_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	struct xg_session *s = a->s;
+
+	if (!a->first)
+		return 0;
+	s->row = (struct xg_guest_row){ .domid = s->guest->info.domid, .os = a->os };
+	snprintf(s->row.uuid, sizeof(s->row.uuid), "%s", s->uuid);
+	snprintf(s->row.name, sizeof(s->row.name), "%s", s->guest->info.name);
+	snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
+	snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
+	return xg_state_guest_put(s->ops->state, &s->row, err);
+}
+
+/* A personality that could not be told to leave keeps its record. */
+static void guest_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	if (a->first && !a->core_runs)
+		(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
+}
+
 static int areas_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
@@ -181,19 +207,6 @@ static void backend_undo(void *ctx)
 	(void)xg_connect_backend_stop(a->s->ops->store, a->id, NULL);
 }
 
-static int guest_record(struct attach *a, struct xg_err *err)
-{
-	struct xg_session *s = a->s;
-
-	snprintf(s->row.uuid, sizeof(s->row.uuid), "%s", s->uuid);
-	s->row.domid = s->guest->info.domid;
-	snprintf(s->row.name, sizeof(s->row.name), "%s", s->guest->info.name);
-	s->row.os = a->os;
-	snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
-	snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
-	return xg_state_guest_put(s->ops->state, &s->row, err);
-}
-
 static int enter_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
@@ -205,10 +218,15 @@ static int enter_run(void *ctx, struct xg_err *err)
 	a->op.getting_in = true;
 	a->op.plan = a->plan.getin;
 	rc = xg_state_operation_put(s->ops->state, &a->op, err);
+	if (rc)
+		return rc;
+	rc = xg_core_enter(s->guest, s->ops->store, &a->plan, &s->row.core, err);
 	if (!rc)
-		rc = xg_core_enter(s->guest, s->ops->store, &a->plan, &s->row.core, err);
+		rc = xg_fault_point("entered", err);
 	if (!rc)
-		rc = guest_record(a, err);
+		rc = xg_state_guest_put(s->ops->state, &s->row, err);
+	if (rc)
+		xg_getin_leave(s->guest, s->ops->store, &a->plan.getin, false);
 	return rc;
 }
 
@@ -216,12 +234,8 @@ static void enter_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (!a->first)
-		return;
-	if (a->core_runs)
-		return;		/* it could not be told to leave: the record stays with it */
-	xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false);
-	(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
+	if (a->first && !a->core_runs)
+		xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false);
 }
 
 static int core_run(void *ctx, struct xg_err *err)
@@ -241,6 +255,7 @@ static int core_run(void *ctx, struct xg_err *err)
 		rc = xg_core_start(s->guest, s->ops->store, &a->os, &a->plan, &s->row.core, entry, err);
 	if (rc)
 		return rc;
+	(void)xg_fault_point("personality started", NULL);
 	a->core_runs = true;
 	a->op.getting_in = false;
 	rc = xg_state_operation_put(s->ops->state, &a->op, err);
@@ -253,10 +268,8 @@ static void core_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (a->first && !xg_core_remove(a->core, NULL)) {
+	if (a->first && !xg_core_remove(a->core, NULL))
 		a->core_runs = false;
-		(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
-	}
 }
 
 static int core_announce_run(void *ctx, struct xg_err *err)
@@ -290,6 +303,7 @@ static int window_run(void *ctx, struct xg_err *err)
 	rc = xg_device_alloc(a->core, a->driver, &a->row.device, err);
 	if (rc)
 		return rc;
+	(void)xg_fault_point("window allocated", NULL);
 	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
 	if (rc)
 		(void)xg_device_destroy(a->core, &a->row.device, a->name, NULL);
@@ -380,6 +394,7 @@ static int record_run(void *ctx, struct xg_err *err)
 
 /* The grants of the rings end (open_undo) only after the backend has let go of them (connect's undo). */
 static const struct xg_step attach_steps[] = {
+	{ "record the guest", guest_run, guest_undo },
 	{ "make the xenstore areas", areas_run, areas_undo },
 	{ "start the backend", backend_run, backend_undo },
 	{ "enter the guest", enter_run, enter_undo },
@@ -397,12 +412,14 @@ static const struct xg_step attach_steps[] = {
 static int attach_record(void *ctx, const struct xg_step *step, int done, struct xg_err *err)
 {
 	struct attach *a = ctx;
+	int rc;
 
 	if (done && xg_interrupted())
 		return xg_fail(err, EINTR, "interrupted before '%s'", step->name);
 	a->op.steps += done ? 1 : -1;
 	snprintf(a->op.step, sizeof(a->op.step), "%s", step->name);
-	return xg_state_operation_put(a->s->ops->state, &a->op, err);
+	rc = xg_state_operation_put(a->s->ops->state, &a->op, err);
+	return rc || !done ? rc : xg_fault_point(step->name, err);
 }
 
 static void attach_progress(void *ctx, const struct xg_step *step)

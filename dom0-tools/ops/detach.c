@@ -12,6 +12,7 @@
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
 #include "hotswap/wait.h"
+#include "lib/base/fault_point.h"
 
 static void tell(struct xg_ops *ops, const char *step)
 {
@@ -40,14 +41,18 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	tell(ops, "end the backend");
+	(void)xg_fault_point("end the backend", NULL);
 	(void)xg_connect_backend_stop(ops->store, id, &first);
 	if (window) {
 		(void)xg_device_remove(core, &row->device, row->vdev, true, first.code ? NULL : &first);
 		tell(ops, "close the driver");
+		(void)xg_fault_point("close the driver", NULL);
 		(void)xg_device_shut(core, &row->device, row->vdev, first.code ? NULL : &first);
 		tell(ops, "free the window");
+		(void)xg_fault_point("free the window", NULL);
 		(void)xg_device_destroy(core, &row->device, row->vdev, first.code ? NULL : &first);
 	}
+	(void)xg_fault_point("forget the disk", NULL);
 	xg_announce_device_remove(ops->store, id);
 	xg_connect_areas_remove(ops->store, id);
 	(void)xg_state_device_remove(ops->state, row->uuid, row->devid, first.code ? NULL : &first);
@@ -201,40 +206,60 @@ static int recover_getting_in(struct xg_session *s, const struct xg_operation_ro
 	return rc;
 }
 
+/* The device that OP was about: taken away, unless the operation had come to its end. */
+static int recover_device(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op,
+			  struct xg_err *err)
+{
+	struct xg_device_row row = { .devid = op->devid };
+	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
+	int rc = xg_state_device_get(s->ops->state, s->uuid, op->devid, &row, err);
+
+	if (!rc && !strcmp(row.state, "live"))
+		return 0;
+	if (rc && rc != -ENOENT)
+		return rc;
+	snprintf(row.uuid, sizeof(row.uuid), "%s", s->uuid);
+	return xg_teardown(s->ops, core, id, &row, err);
+}
+
+/* An attach that was undone takes the personality along when it has nothing else to do. */
+static int recover_core(struct xg_session *s, struct xg_core *core, struct xg_err *err)
+{
+	struct xg_device_row *rows = NULL;
+	size_t count = 0;
+	int rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
+
+	free(rows);
+	if (rc || count)
+		return rc;
+	rc = core ? xg_core_remove(core, err) : 0;
+	if (rc)
+		return rc;
+	xg_announce_core_remove(s->ops->store, s->guest->info.domid);
+	memset(&s->row, 0, sizeof(s->row));
+	return xg_state_guest_remove(s->ops->state, s->uuid, err);
+}
+
 int xg_recover(struct xg_session *s, struct xg_err *err)
 {
 	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
-	struct xg_link_id id = { .domid = s->guest->info.domid };
 	struct xg_operation_row op;
-	struct xg_device_row row;
 	int rc;
 
 	rc = xg_state_operation_get(s->ops->state, s->uuid, &op, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	id.devid = op.devid;
-	notice(s->ops, "process %lld left an %s of device %u unfinished at '%s': undoing it", (long long)op.pid, op.verb,
+	notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up", (long long)op.pid, op.verb,
 	       op.devid, op.step);
 	if (op.getting_in)
-		rc = recover_getting_in(s, &op, &core);
+		(void)recover_getting_in(s, &op, &core);
 	else if (s->row.core.va.v)
-		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, NULL);
-	if (rc && s->row.uuid[0] && op.getting_in) {
-		rc = xg_state_guest_remove(s->ops->state, s->uuid, err);
-		memset(&s->row, 0, sizeof(s->row));
-	}
+		(void)xg_core_open(s->guest, &s->row.os, &s->row.core, &core, NULL);
 	if (core && !strcmp(op.step, XG_STEP_WINDOW))
 		recover_window(s, core);
-	if (!xg_state_device_get(s->ops->state, s->uuid, op.devid, &row, NULL) && strcmp(row.state, "live")) {
-		rc = xg_teardown(s->ops, core, id, &row, err);
-	} else {
-		rc = 0;
-		if (xg_state_device_get(s->ops->state, s->uuid, op.devid, &row, NULL)) {
-			(void)xg_connect_backend_stop(s->ops->store, id, NULL);
-			xg_announce_device_remove(s->ops->store, id);
-			xg_connect_areas_remove(s->ops->store, id);
-		}
-	}
+	rc = recover_device(s, core, &op, err);
+	if (!rc && !strcmp(op.verb, "attach"))
+		rc = recover_core(s, core, err);
 	if (rc)
 		return xg_fail_in(err, "cleaning up after process %lld", (long long)op.pid);
 	return xg_state_operation_remove(s->ops->state, s->uuid, err);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Dies or fails where a test said so. Called between the steps of an operation and inside those with a gap. */
+#include "lib/base/fault_point.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int xg_fault_point(const char *point, struct xg_err *err)
+{
+	const char *fault = secure_getenv("XENGRAFT_FAULT");
+
+	if (!fault || strlen(fault) < 5 || strcmp(fault + 5, point))
+		return 0;
+	if (!strncmp(fault, "kill:", 5))
+		kill(getpid(), SIGKILL);
+	if (!strncmp(fault, "stop:", 5))
+		kill(getpid(), SIGSTOP);
+	if (!strncmp(fault, "fail:", 5))
+		return xg_fail(err, EIO, "the fault point '%s' failed as a test wanted", point);
+	return 0;
+}
