@@ -125,23 +125,43 @@ int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_d
 	return rc;
 }
 
-/* Removes PATH and then what is empty above it, LEVELS of it. */
-static void prune(struct xg_store *s, const char *path, int levels)
+/* PATH with all below it, and then what is empty above it, LEVELS of it. */
+static int prune_once(struct xg_store *s, const char *path, int levels)
 {
 	char at[XG_STORE_PATH_MAX];
 	char **children, *slash;
 	size_t count;
+	int rc;
 
 	snprintf(at, sizeof(at), "%s", path);
-	(void)xg_store_remove(s, at, NULL);
-	while (levels-- > 0 && (slash = strrchr(at, '/'))) {
+	rc = xg_store_remove(s, at, NULL);
+	while (!rc && levels-- > 0 && (slash = strrchr(at, '/'))) {
 		*slash = '\0';
-		if (xg_store_list(s, at, &children, &count, NULL))
-			return;
+		rc = xg_store_list(s, at, &children, &count, NULL);
+		if (rc)
+			return rc == -ENOENT ? 0 : rc;
 		free(children);
 		if (count)
+			return 0;
+		rc = xg_store_remove(s, at, NULL);
+	}
+	return rc;
+}
+
+/* As a transaction: what is empty now may be another operation's folder a moment later. */
+static void prune(struct xg_store *s, const char *path, int levels)
+{
+	int rc = -EAGAIN, tries;
+
+	for (tries = 0; rc == -EAGAIN && tries < XG_STORE_RETRIES; tries++) {
+		rc = xg_store_begin(s, NULL);
+		if (rc)
 			return;
-		(void)xg_store_remove(s, at, NULL);
+		rc = prune_once(s, path, levels);
+		if (rc)
+			(void)xg_store_end(s, false, NULL);
+		else
+			rc = xg_store_end(s, true, NULL);
 	}
 }
 
@@ -150,7 +170,7 @@ void xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id)
 	char path[XG_STORE_PATH_MAX];
 
 	xg_frontend_path(id, path);
-	prune(s, path, 1);
+	prune(s, path, 2);
 	xg_backend_path(id, path);
 	prune(s, path, 2);
 }

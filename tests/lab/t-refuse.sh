@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What cannot be done is refused: one clear line, status 1, nothing left behind.
+. "${0%/*}/t-lib.sh"
+
+g=refuse
+# refused TEXT COMMAND...: fails with 1 and TEXT, and leaves no trace.
+refused()
+{
+	before=$(t_traces)
+	t_fails 1 "$@" && t_same traces "$(t_traces)" "$before"
+}
+
+paused()
+{
+	xl pause $g
+	refused "is paused" xengraft disk-attach $g /root/r.img,raw,xvdb,rw; rc=$?
+	xl unpause $g
+	return $rc
+}
+
+in_use_by_xl()
+{
+	xl block-attach $g "format=raw,vdev=xvdd,access=rw,target=/root/r.img" || :
+	refused "in use by a disk of xl's" xengraft disk-attach $g /root/r2.img,raw,xvdd,rw; rc=$?
+	xl block-detach $g xvdd || :
+	return $rc
+}
+
+in_use_by_us()
+{
+	xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	refused "vdev xvdb is in use" xengraft disk-attach $g /root/r2.img,raw,xvdb,rw
+	refused "locked" xengraft disk-attach $g /root/r.img,raw,xvdc,rw
+	xengraft disk-detach $g xvdb
+	xengraft withdraw $g
+}
+
+denied()
+{
+	printf 'deny %s\nallow *\n' $g >/root/policy
+	export XENGRAFT_POLICY=/root/policy
+	refused "denied by /root/policy:1" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	refused "denied by" xengraft inspect $g
+	echo 'perhaps x' >/root/policy
+	refused "/root/policy:1: expected" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+}
+
+other_kernel()
+{
+	mkdir -p /root/images
+	cp /usr/lib/xengraft/images/blkif-virtual.o /root/images/
+	export XENGRAFT_IMAGES=/root/images
+	release=$(lab-guest exec $g 'uname -r')
+	refused "no personality for linux $release" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	for other in /usr/lib/xengraft/images/linux-*; do
+		case $other in *"$release"*) ;; *) break ;; esac
+	done
+	cp "$other" "/root/images/linux-$release.o"
+	refused "the image is for release" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	# The right release with another BUILD-ID: one digit of the note is changed.
+	sed 's/build-id=\(.\)/build-id=\1/; s/build-id=./build-id=0/; s/build-id=00/build-id=10/' \
+		"/usr/lib/xengraft/images/linux-$release.o" >"/root/images/linux-$release.o"
+	refused "the image is for build" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	head -c 3000 "/usr/lib/xengraft/images/linux-$release.o" >"/root/images/linux-$release.o"
+	refused "linux-$release.o" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+	head -c 20000 /dev/urandom >"/root/images/linux-$release.o"
+	refused "linux-$release.o" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+}
+
+# Only while the guest is booting, so that there is no kernel to be found yet.
+booting()
+{
+	lab-guest start young --paused
+	refused "" xengraft inspect young; rc=$?
+	xl unpause young
+	# Whatever it is by now: an answer, no crash and no hang.
+	n=0
+	while [ $n -lt 5 ]; do
+		xengraft inspect young || [ $? = 1 ]
+		n=$((n + 1))
+	done
+	lab-guest ready young
+	xengraft inspect young
+	xl destroy young
+	return $rc
+}
+
+crashed()
+{
+	lab-guest start doomed --config 'on_crash = "preserve"' --config 'on_reboot = "preserve"'
+	lab-guest exec doomed 'echo c >/proc/sysrq-trigger' >/dev/null 2>&1 &
+	n=0
+	until xl list doomed | grep -qE -- '-s|c-' || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.1; done
+	refused "has shut down or crashed" xengraft disk-attach doomed /root/r.img,raw,xvdb,rw; rc=$?
+	xl destroy doomed
+	return $rc
+}
+
+dry_run()
+{
+	before=$(t_traces)
+	xengraft -N disk-attach $g /root/r.img,raw,xvdb,rw | grep -q 'would add the disk'
+	t_same traces "$(t_traces)" "$before"
+	refused "No such file" xengraft -N disk-attach $g /root/none,raw,xvdb,rw
+}
+
+xengraft disk-list >/dev/null	# makes the database
+truncate -s 8M /root/r.img /root/r2.img
+: >/root/empty.img
+truncate -s 1000 /root/odd.img
+lab-guest start $g || exit 99
+
+t_case "no such guest" refused "is an invalid domain identifier" xengraft disk-attach nobody /root/r.img,raw,xvdb,rw
+t_case "the control domain" refused "control domain" xengraft disk-attach 0 /root/r.img,raw,xvdb,rw
+t_case "no such target" refused "No such file" xengraft disk-attach $g /root/none.img,raw,xvdb,rw
+t_case "a directory" refused "neither a file nor a block device" xengraft disk-attach $g /root,raw,xvdb,rw
+t_case "an empty file" refused "empty" xengraft disk-attach $g /root/empty.img,raw,xvdb,rw
+t_case "a size that is no sectors" refused "odd.img" xengraft disk-attach $g /root/odd.img,raw,xvdb,rw
+t_case "a format that it cannot serve" refused "format qcow2 is not supported" xengraft disk-attach $g /root/r.img,qcow2,xvdb,rw
+t_case "a SPEC that does not parse" refused "disk specification" xengraft disk-attach $g 'vdev=xvdb,bogus=1,target=/root/r.img'
+t_case "a SPEC without vdev" refused "no vdev" xengraft disk-attach $g 'target=/root/r.img'
+t_case "a vdev that is none" refused "no virtual disk" xengraft disk-attach $g /root/r.img,raw,floppy,rw
+t_case "nothing to detach" refused "has no disk" xengraft disk-detach $g xvdz
+t_case "a paused guest" paused
+t_case "a vdev of xl's" in_use_by_xl
+t_case "a vdev and a target of ours" in_use_by_us
+t_case "a guest that the policy denies" denied
+t_case "images for another kernel, cut or garbled" other_kernel
+t_case "a dry run changes nothing" dry_run
+t_case "a guest that is booting" booting
+t_case "a guest that has crashed" crashed
+t_case "after all that, attach works" xengraft disk-attach $g /root/r.img,raw,xvdb,rw
+t_case "and the guest's log is clean" t_guest_log_clean $g
+t_end
