@@ -204,11 +204,12 @@ static int offsets_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const
 static bool entry_at(const struct xg_ksyms *k, size_t at, size_t *ret_head, size_t *ret_len)
 {
 	size_t left = k->names_bytes - at;
-	const uint8_t *p = k->names + at;
+	const uint8_t *p;
 	size_t head, len;
 
 	if (left < 1)
 		return false;
+	p = k->names + at;
 	head = p[0] & 0x80 ? 2 : 1;
 	if (left < head)
 		return false;

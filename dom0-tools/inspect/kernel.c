@@ -198,15 +198,17 @@ static int claim_check(struct search *s, struct claim *c, struct xg_kernel **ret
 		return xg_fail(err, EMFILE, "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
 			       TABLES_MAX, s->g->info.name);
 	rc = claim_load(c, ret, err);
-	return rc && rc != -ENOMEM ? xg_fail_in(err, "Linux %s", c->v.release) : rc;
+	if (rc)
+		xg_fail_in(err, "Linux %s", c->v.release);
+	return rc;
 }
 
 /* ---- The search ------------------------------------------------------------------------------------------------- */
 
-/* What ends the search rather than one claim: Dom0's own trouble, a guest that went away, a limit. */
-static bool ends_search(int rc)
+/* The claim is to blame. Anything else is Dom0's own trouble, a guest that went away or a limit, and ends the search. */
+static bool claim_refused(int rc)
 {
-	return rc == -ENOMEM || rc == -ENODEV || rc == -ESRCH || rc == -EMFILE;
+	return rc == -EAGAIN || rc == -EBADMSG || rc == -EFAULT || rc == -ENOTSUP;
 }
 
 /* -ENOTSUP is about a kernel, the others about something that is none. */
@@ -249,13 +251,13 @@ static int page_look(struct search *s, const void *page, struct xg_err *err)
 	rc = claim_check(s, &c, &k, &why);
 	if (!rc)
 		return accept(s, k, err);
-	if (ends_search(rc)) {
-		if (err)
-			*err = why;
-		return rc;
+	if (claim_refused(rc)) {
+		remember(s, &why);
+		return 0;
 	}
-	remember(s, &why);
-	return 0;
+	if (err)
+		*err = why;
+	return rc;
 }
 
 /* ---- The way over the processors -------------------------------------------------------------------------------- */
@@ -281,11 +283,11 @@ static int tables_search(struct search *s, const struct xg_paging *cpu, uint64_t
 	if (!walk.cache)
 		return xg_fail(err, ENOMEM, "no memory to look at a kernel");
 	s->cpu = cpu;
-	rc = xg_pointed_search(&walk, false, &p, err);
+	rc = xg_pointed_search(&walk, true, &p, err);
 	*ret_variables = p.variables;
-	/* A kernel may make the variable read-only once it is set; that costs as much again, so only when need be. */
+	/* A kernel may make the variable read-only once it is set; there is more of that, so only when need be. */
 	if (!rc && !s->found && p.variables)
-		rc = xg_pointed_search(&walk, true, &p, err);
+		rc = xg_pointed_search(&walk, false, &p, err);
 	xg_table_cache_destroy(walk.cache);
 	s->cpu = NULL;
 	s->pages += p.pages;
@@ -338,7 +340,8 @@ static int batch_look(struct search *s, struct gfn first, size_t count, struct x
 	size_t i;
 	int rc;
 
-	for (i = 0; i < count; i++)
+	frames[0] = first;
+	for (i = 1; i < count; i++)
 		frames[i] = XG_GFN(first.n + i);
 	rc = xg_guest_map(s->g, frames, count, XG_READ, errors, &map, err);
 	if (rc)

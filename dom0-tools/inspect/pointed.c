@@ -28,7 +28,7 @@ struct pointers {
 };
 
 /* The frames of the image in the order of their addresses. */
-static int image_frames(const struct xg_walk *w, bool read_only_too, struct frames *f, struct xg_err *err)
+static int image_frames(const struct xg_walk *w, bool writable, struct frames *f, struct xg_err *err)
 {
 	struct xg_translation t;
 	uint64_t at = 0, step;
@@ -41,13 +41,13 @@ static int image_frames(const struct xg_walk *w, bool read_only_too, struct fram
 		rc = xg_walk_or_hole(w, XG_GVA(XG_LINUX_IMAGE_START + at), &t, &step);
 		if (rc) {
 			/* Tables may be gone while they are read: a hole. Dom0's own trouble is another matter. */
-			if (rc == -ENOMEM)
-				return xg_fail(err, ENOMEM, "no memory to read page tables");
+			if (rc != -EFAULT)
+				return xg_fail_errno(err, -rc, "cannot read the page tables of guest '%s'", w->g->info.name);
 			step -= at & (step - 1);
 			continue;
 		}
 		step = XG_PAGE_SIZE;
-		if (t.writable || read_only_too)
+		if (t.writable == writable)
 			f->at[f->count++] = t.frame;
 	}
 	return 0;
@@ -120,18 +120,23 @@ static int batch_collect(struct xg_guest *g, const struct gfn *frames, size_t co
 	return 0;
 }
 
-/* Pointers from FIRST on to frames, at most XG_MAP_MAX; *ret_next is the first that is left. */
-static size_t pointers_frames(const struct xg_walk *w, const struct pointers *p, size_t first, struct gfn *frames,
-			      size_t *ret_next)
+/* The frames of the next pointers, at most XG_MAP_MAX; those that lead nowhere are no pointers. */
+static int pointers_frames(const struct xg_walk *w, const struct pointers *p, size_t *next, struct gfn *frames,
+			   size_t *ret_count, struct xg_err *err)
 {
 	struct xg_translation t;
 	size_t n = 0;
+	int rc;
 
-	for (; first < p->count && n < XG_MAP_MAX; first++)
-		if (!xg_walk(w, XG_GVA(p->at[first]), &t, NULL))
+	for (; *next < p->count && n < XG_MAP_MAX; ++*next) {
+		rc = xg_walk(w, XG_GVA(p->at[*next]), &t, err);
+		if (rc && rc != -EFAULT)
+			return rc;
+		if (!rc)
 			frames[n++] = t.frame;
-	*ret_next = first;
-	return n;
+	}
+	*ret_count = n;
+	return 0;
 }
 
 static int frames_look(struct xg_guest *g, const struct gfn *frames, size_t count, struct xg_pointed *p,
@@ -161,18 +166,18 @@ static int batch_follow(const struct xg_walk *w, const struct pointers *pointers
 	int rc = 0;
 
 	while (next < pointers->count && !rc) {
-		count = pointers_frames(w, pointers, next, frames, &next);
-		if (count)
+		rc = pointers_frames(w, pointers, &next, frames, &count, err);
+		if (!rc && count)
 			rc = frames_look(w->g, frames, count, p, err);
 	}
 	return rc;
 }
 
-int xg_pointed_search(const struct xg_walk *w, bool read_only_too, struct xg_pointed *p, struct xg_err *err)
+int xg_pointed_search(const struct xg_walk *w, bool writable, struct xg_pointed *p, struct xg_err *err)
 {
 	struct pointers *pointers xg_auto_free = malloc(sizeof(*pointers));
 	struct frames f = { .count = 0 };
-	int rc = pointers ? image_frames(w, read_only_too, &f, err) : xg_fail(err, ENOMEM, "no memory for pointers");
+	int rc = pointers ? image_frames(w, writable, &f, err) : xg_fail(err, ENOMEM, "no memory for pointers");
 
 	while (!rc && f.count) {
 		size_t n = f.count < XG_POINTED_BATCH_PAGES ? f.count : XG_POINTED_BATCH_PAGES;

@@ -23,9 +23,9 @@ struct xg_pointed {
 };
 
 /*
- * Looks through the writable part of the kernel image that W maps, its end first (there .bss lies); with
- * READ_ONLY_TOO through all of it. 0, or what look() or the guest said. W should have a cache.
+ * Looks through the kernel image that W maps, its end first (there .bss lies): the part that is WRITABLE in the guest,
+ * or the other one. 0, or what look() or the guest said. W should have a cache.
  */
-int xg_pointed_search(const struct xg_walk *w, bool read_only_too, struct xg_pointed *p, struct xg_err *err);
+int xg_pointed_search(const struct xg_walk *w, bool writable, struct xg_pointed *p, struct xg_err *err);
 
 #endif

@@ -60,9 +60,25 @@ static const struct line lines[] = {
 
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
+/* What a message shows of a guest's text: a part of it, and nothing that a terminal would act on. */
+struct excerpt {
+	char text[41];
+};
+
+static struct excerpt excerpt(const char *hostile)
+{
+	struct excerpt e;
+	size_t i;
+
+	for (i = 0; i < sizeof(e.text) - 1 && hostile[i]; i++)
+		e.text[i] = hostile[i] < 0x20 || hostile[i] > 0x7e ? '?' : hostile[i];
+	e.text[i] = '\0';
+	return e;
+}
+
 static int bad_line(const char *key, const char *value, struct xg_err *err)
 {
-	return xg_fail(err, EBADMSG, "VMCOREINFO says %s=%.40s", key, value);
+	return xg_fail(err, EBADMSG, "VMCOREINFO says %s=%s", key, excerpt(value).text);
 }
 
 /* The whole of TEXT as a number without sign or blanks in front, which strtoull() would let pass. */
@@ -168,7 +184,7 @@ static int line_parse(char *text, struct xg_vmcoreinfo *v, uint32_t *seen, struc
 	size_t i;
 
 	if (!value)
-		return xg_fail(err, EBADMSG, "VMCOREINFO has a line without '=': %.40s", text);
+		return xg_fail(err, EBADMSG, "VMCOREINFO has a line without '=': %s", excerpt(text).text);
 	*value++ = '\0';
 	for (i = 0; i < LINES; i++) {
 		if (strcmp(lines[i].key, text))
@@ -189,7 +205,8 @@ static int lines_parse(char *text, struct xg_vmcoreinfo *v, uint32_t *seen, stru
 	for (; *text; text = end + 1) {
 		end = strchr(text, '\n');
 		if (!end)
-			return xg_fail(err, EAGAIN, "VMCOREINFO ends in the middle of a line: %.40s", text);
+			return xg_fail(err, EAGAIN, "VMCOREINFO ends in the middle of a line: %s",
+				       excerpt(text).text);
 		*end = '\0';
 		rc = line_parse(text, v, seen, err);
 		if (rc)

@@ -47,6 +47,12 @@ void xg_table_cache_destroy(struct xg_table_cache *c)
 	free(c);
 }
 
+/* A frame that the guest does not have (now) is the guest's doing, as an entry that is not there. */
+static int page_gone(int rc)
+{
+	return rc == -EINVAL || rc == -ENOENT ? -EFAULT : rc;
+}
+
 static int table_copy(struct xg_guest *g, struct gfn frame, uint64_t *ret, struct xg_err *err)
 {
 	void *at;
@@ -131,7 +137,7 @@ static int walk_to(const struct xg_walk *w, struct gva addr, struct xg_translati
 		rc = entry_read(w, table, level, addr.v >> level_shift(level) & 511, &entry, err);
 		if (rc) {
 			xg_fail_in(err, "page table of level %u for %#" PRIx64, level, addr.v);
-			return rc;
+			return page_gone(rc);
 		}
 		if (!(entry & PTE_PRESENT))
 			return xg_fail(err, EFAULT, "%#" PRIx64 " is not mapped in guest '%s' (level %u)", addr.v,
@@ -190,8 +196,8 @@ static int frames_of(const struct xg_walk *w, struct gva addr, size_t most, stru
 	int rc;
 
 	for (i = 0; i < most; i++) {
-		rc = xg_walk(w, gva_add(addr, i * XG_PAGE_SIZE), &t, i ? NULL : err);
-		if (rc && i)
+		rc = xg_walk(w, gva_add(addr, i * XG_PAGE_SIZE), &t, err);
+		if (rc == -EFAULT && i)
 			break;
 		if (rc)
 			return rc;
@@ -223,7 +229,7 @@ static int read_batch(const struct xg_walk *w, struct gva addr, void *buf, size_
 	rc = xg_guest_map(w->g, frames, count, XG_READ, NULL, &at, err);
 	if (rc) {
 		xg_fail_in(err, "memory at %#" PRIx64, addr.v);
-		return rc;
+		return page_gone(rc);
 	}
 	*ret_got = min_size(bytes, count * XG_PAGE_SIZE - offset);
 	memcpy(buf, (const char *)at + offset, *ret_got);
@@ -239,7 +245,7 @@ int xg_walk_read(const struct xg_walk *w, struct gva addr, void *buf, size_t byt
 
 	while (done < bytes) {
 		rc = read_batch(w, gva_add(addr, done), (char *)buf + done, bytes - done, &got, err);
-		if (rc && ret_got && done)
+		if (rc == -EFAULT && ret_got && done)
 			break;
 		if (rc)
 			return rc;
@@ -297,7 +303,7 @@ int xg_walk_write(const struct xg_walk *w, struct gva addr, const void *buf, siz
 	rc = xg_guest_map(w->g, frames, pages, XG_READ | XG_WRITE, NULL, &at, err);
 	if (rc) {
 		xg_fail_in(err, "memory at %#" PRIx64, addr.v);
-		return rc;
+		return page_gone(rc);
 	}
 	put((char *)at + offset, buf, bytes);
 	xg_guest_unmap(w->g, at, pages);

@@ -18,7 +18,7 @@ static int runs_add(struct runs *r, uint64_t frame, struct xg_err *err)
 	size_t room = r->room ? r->room * 2 : 64;
 
 	if (r->count == r->room) {
-		grown = reallocarray(r->at, room, sizeof(*grown));
+		grown = realloc(r->at, room * sizeof(*grown));
 		if (!grown)
 			return xg_fail(err, ENOMEM, "no memory for %zu runs of frames", room);
 		r->at = grown;
@@ -104,7 +104,8 @@ int xg_frames_to_ranges(const uint64_t *frames, size_t count, uint64_t most,
 		free(r.at);
 		return rc;
 	}
-	qsort(r.at, r.count, sizeof(*r.at), runs_compare);
+	if (r.count)	/* qsort() wants an array even of nothing */
+		qsort(r.at, r.count, sizeof(*r.at), runs_compare);
 	left = runs_merge(&r);
 	if (left > most) {
 		free(r.at);
