@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -110,9 +110,10 @@ int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_d
 		rc = xg_store_begin(s, err);
 		if (rc)
 			return rc;
-		if (!xg_store_read_u64(s, state, &there, NULL))
+		rc = xg_store_read_u64(s, state, &there, err);
+		if (!rc)
 			rc = xg_fail(err, EEXIST, "%s is in use", back);
-		else
+		else if (rc == -ENOENT)
 			rc = areas_write(s, id, spec, guest, uuid, err);
 		if (rc) {
 			(void)xg_store_end(s, false, NULL);
@@ -177,11 +178,14 @@ void xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id)
 
 /* ---- the backend's process ------------------------------------------------------------------------------------ */
 
-/* In the child of the child: an orphan in a session of its own, its output nowhere but in its log. */
+/*
+ * In the child of the child: an orphan in a session of its own, its output nowhere but in its log. It says who
+ * it is and goes on only when told to: once its id is noted, so that no backend can be left that nobody knows of.
+ */
 static void backend_exec(const char *program, const char *path, const char *log, int ready)
 {
 	int null = open("/dev/null", O_RDWR);
-	char fd[16];
+	char go;
 
 	setsid();
 	if (null >= 0) {
@@ -195,34 +199,36 @@ static void backend_exec(const char *program, const char *path, const char *log,
 		close(ready);
 	/* Nothing else of ours may stay open in it: a lock that it inherits would outlive us. */
 	(void)syscall(SYS_close_range, 4u, ~0u, 0u);
-	snprintf(fd, sizeof(fd), "%d", 3);
 	dprintf(3, "pid %d\n", (int)getpid());
-	execl(program, program, "--foreground", "--path", path, "--log", log, "--ready-fd", fd, (char *)NULL);
+	if (read(3, &go, 1) != 1)
+		_exit(127);
+	execl(program, program, "--foreground", "--path", path, "--log", log, "--ready-fd", "3", (char *)NULL);
 	dprintf(3, "error: cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
 static int backend_spawn(const char *program, const char *path, const char *log, int *ret_ready, struct xg_err *err)
 {
-	int pipe_fds[2];
+	int ends[2];
 	pid_t pid;
 
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		return xg_fail_errno(err, errno, "pipe to the backend");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return xg_fail_errno(err, errno, "socket to the backend");
 	pid = fork();
 	if (pid == 0) {
+		close(ends[0]);
 		if (fork() == 0)
-			backend_exec(program, path, log, pipe_fds[1]);
+			backend_exec(program, path, log, ends[1]);
 		_exit(0);
 	}
-	close(pipe_fds[1]);
+	close(ends[1]);
 	if (pid < 0) {
-		close(pipe_fds[0]);
+		close(ends[0]);
 		return xg_fail_errno(err, errno, "cannot start the backend");
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	*ret_ready = pipe_fds[0];
+	*ret_ready = ends[0];
 	return 0;
 }
 
@@ -261,8 +267,12 @@ static int backend_ready_wait(struct xg_store *s, const char *back, int fd, cons
 
 	rc = backend_line(fd, end, log, line, sizeof(line), err);
 	snprintf(path, sizeof(path), "%s/pid", back);
-	if (!rc && !strncmp(line, "pid ", 4))
+	if (!rc && strncmp(line, "pid ", 4))
+		rc = xg_fail(err, EPROTO, "the backend's process began with '%s'", line);
+	if (!rc)
 		rc = xg_store_write(s, path, line + 4, err);
+	if (!rc && send(fd, "g", 1, MSG_NOSIGNAL) != 1)
+		rc = xg_fail_errno(err, errno, "the backend ended at once");
 	if (!rc)
 		rc = backend_line(fd, end, log, line, sizeof(line), err);
 	if (rc || !strcmp(line, "ready"))
