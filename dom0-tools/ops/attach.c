@@ -238,6 +238,19 @@ static void enter_undo(void *ctx)
 		xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false);
 }
 
+/* Also when it could not be spoken to just now: it is tried once more. */
+static void core_undo(void *ctx)
+{
+	struct attach *a = ctx;
+
+	if (!a->first)
+		return;
+	if (!a->core)
+		(void)xg_core_open(a->s->guest, &a->os, &a->s->row.core, &a->core, NULL);
+	if (a->core && !xg_core_remove(a->core, NULL))
+		a->core_runs = false;
+}
+
 static int core_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
@@ -258,18 +271,20 @@ static int core_run(void *ctx, struct xg_err *err)
 	(void)xg_fault_point("personality started", NULL);
 	a->core_runs = true;
 	a->op.getting_in = false;
-	rc = xg_state_operation_put(s->ops->state, &a->op, err);
+	rc = xg_core_open(s->guest, &a->os, &s->row.core, &a->core, err);
 	if (!rc)
-		rc = xg_core_open(s->guest, &a->os, &s->row.core, &a->core, err);
+		rc = xg_state_operation_put(s->ops->state, &a->op, err);
+	if (rc)
+		core_undo(a);
 	return rc;
 }
 
-static void core_undo(void *ctx)
+static void core_announce_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (a->first && !xg_core_remove(a->core, NULL))
-		a->core_runs = false;
+	if (a->first)
+		xg_announce_core_remove(a->s->ops->store, a->id.domid);
 }
 
 static int core_announce_run(void *ctx, struct xg_err *err)
@@ -284,15 +299,11 @@ static int core_announce_run(void *ctx, struct xg_err *err)
 	rc = xg_window_open(s->guest, &a->os, s->row.core.va, s->row.core.text_pages, s->row.core.data_pages, &w, err);
 	if (!rc)
 		rc = xg_state_frames_put(s->ops->state, s->uuid, w, err);
-	return rc ? rc : xg_announce_core(s->ops->store, a->id.domid, a->personality, &s->row.core, err);
-}
-
-static void core_announce_undo(void *ctx)
-{
-	struct attach *a = ctx;
-
-	if (a->first)
-		xg_announce_core_remove(a->s->ops->store, a->id.domid);
+	if (!rc)
+		rc = xg_announce_core(s->ops->store, a->id.domid, a->personality, &s->row.core, err);
+	if (rc)
+		core_announce_undo(a);
+	return rc;
 }
 
 static int window_run(void *ctx, struct xg_err *err)
@@ -335,13 +346,6 @@ static int driver_run(void *ctx, struct xg_err *err)
 	return rc ? rc : xg_state_device_put(a->s->ops->state, &a->row, err);
 }
 
-static int open_run(void *ctx, struct xg_err *err)
-{
-	struct attach *a = ctx;
-
-	return xg_device_open(a->core, &a->os, &a->row.device, &a->rings, err);
-}
-
 static void open_undo(void *ctx)
 {
 	struct attach *a = ctx;
@@ -349,18 +353,25 @@ static void open_undo(void *ctx)
 	(void)xg_device_shut(a->core, &a->row.device, a->name, NULL);
 }
 
+/* Also when it did open, and what it published is not right. */
+static int open_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	int rc = xg_device_open(a->core, &a->os, &a->row.device, &a->rings, err);
+
+	if (rc)
+		open_undo(a);
+	return rc;
+}
+
 static int connect_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
+	int rc = xg_connect_rings(a->s->ops->store, a->id, &a->rings, a->params.ring_order, err);
 
-	return xg_connect_rings(a->s->ops->store, a->id, &a->rings, a->params.ring_order, err);
-}
-
-static int announce_run(void *ctx, struct xg_err *err)
-{
-	struct attach *a = ctx;
-
-	return xg_announce_device(a->s->ops->store, a->id, a->driver, &a->row.device, err);
+	if (rc)
+		backend_undo(a);
+	return rc;
 }
 
 static void announce_undo(void *ctx)
@@ -370,11 +381,14 @@ static void announce_undo(void *ctx)
 	xg_announce_device_remove(a->s->ops->store, a->id);
 }
 
-static int add_run(void *ctx, struct xg_err *err)
+static int announce_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
+	int rc = xg_announce_device(a->s->ops->store, a->id, a->driver, &a->row.device, err);
 
-	return xg_device_add(a->core, &a->row.device, a->name, err);
+	if (rc)
+		announce_undo(a);
+	return rc;
 }
 
 static void add_undo(void *ctx)
@@ -382,6 +396,17 @@ static void add_undo(void *ctx)
 	struct attach *a = ctx;
 
 	(void)xg_device_remove(a->core, &a->row.device, a->name, true, NULL);
+}
+
+/* A guest that has not answered in time may add it yet. */
+static int add_run(void *ctx, struct xg_err *err)
+{
+	struct attach *a = ctx;
+	int rc = xg_device_add(a->core, &a->row.device, a->name, err);
+
+	if (rc)
+		add_undo(a);
+	return rc;
 }
 
 static int record_run(void *ctx, struct xg_err *err)
