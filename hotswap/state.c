@@ -79,16 +79,17 @@ static int state_end(struct xg_state *s, int rc, struct xg_err *err)
 static int state_version(struct xg_state *s, const char *path, struct xg_err *err)
 {
 	sqlite3_stmt *st;
-	int version = -1;
+	int version = -1, rc = 0;
 
 	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK)
 		return state_fail(s, err);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		version = sqlite3_column_int(st, 0);
 	else
-		(void)xg_fail(err, EIO, "%s: %s", path, sqlite3_errmsg(s->db));
-	if (sqlite3_finalize(st) != SQLITE_OK)
-		return -EIO;
+		rc = xg_fail(err, EIO, "%s: %s", path, sqlite3_errmsg(s->db));
+	sqlite3_finalize(st);
+	if (rc)
+		return rc;
 	if (version < 0 || version > SCHEMA_VERSION)
 		return xg_fail(err, EPROTO, "%s is of version %d, this program knows %d", path, version, SCHEMA_VERSION);
 	return version;
