@@ -133,41 +133,73 @@ static bool cave_is_ours(const uint8_t *bytes)
 	return !memcmp(bytes, xg_stage1, 11);
 }
 
-static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+/* What linkers fill gaps in text with: int3, or zero behind the last section. */
+static bool is_fill(uint8_t byte)
+{
+	return byte == 0xcc || byte == 0x00;
+}
+
+/*
+ * Where nothing is: behind the kernel's text to the end of its last page, or, where _etext ends a page (Linux
+ * since 6.9 lays out the end of its text so), the gap before it. Aligned for code.
+ */
+static struct gva cave_behind(struct gva etext, uint64_t bytes)
+{
+	struct gva at = XG_GVA((etext.v + 15) & ~UINT64_C(15));
+
+	return gva_page_offset(at) && XG_PAGE_SIZE - gva_page_offset(at) >= bytes ? at : XG_GVA(0);
+}
+
+static struct gva cave_before(struct gva etext, uint64_t bytes)
+{
+	struct gva at = XG_GVA((etext.v - bytes) & ~UINT64_C(15));
+
+	return gva_page_offset(at) + bytes <= XG_PAGE_SIZE ? at : XG_GVA(0);
+}
+
+static int cave_try(struct xg_kernel *k, struct gva at, struct xg_getin_plan *plan, struct xg_err *err)
 {
 	struct xg_translation t;
-	struct gva etext;
-	uint64_t room;
 	int rc;
 
-	rc = xg_kernel_symbol(k, "_etext", &etext, err);
-	if (rc)
-		return rc;
-	plan->cave = XG_GVA((etext.v + 15) & ~UINT64_C(15));
-	room = gva_page_offset(plan->cave) ? XG_PAGE_SIZE - gva_page_offset(plan->cave) : 0;
-	plan->cave_bytes = xg_stage1_end - xg_stage1;
-	if (plan->cave_bytes > XG_CAVE_BYTES_MAX || plan->cave_bytes > room)
-		return xg_fail(err, ENOSPC, "%llu unused bytes behind the kernel's text, the first stage needs %u",
-			       (unsigned long long)room, plan->cave_bytes);
-	rc = xg_kernel_translate(k, plan->cave, &t, err);
+	if (!at.v)
+		return xg_fail(err, ENOSPC, "no room");
+	rc = xg_kernel_translate(k, at, &t, err);
 	if (rc)
 		return rc;
 	if (!t.executable)
 		return xg_fail(err, EPERM, "the kernel's last text page %#llx is not executable",
-			       (unsigned long long)plan->cave.v);
-	plan->cave_frame = t.frame;
-	rc = xg_kernel_read(k, plan->cave, plan->cave_before, plan->cave_bytes, err);
+			       (unsigned long long)at.v);
+	rc = xg_kernel_read(k, at, plan->cave_before, plan->cave_bytes, err);
 	if (rc)
 		return rc;
-	if (cave_is_ours(plan->cave_before)) {
-		memset(plan->cave_before, 0, plan->cave_bytes);
-		return 0;
-	}
-	if (!all_bytes(plan->cave_before, plan->cave_bytes, plan->cave_before[0]) ||
-	    (plan->cave_before[0] != 0x00 && plan->cave_before[0] != 0xcc && plan->cave_before[0] != 0x90))
-		return xg_fail(err, EBUSY, "the bytes behind the kernel's text at %#llx are in use",
-			       (unsigned long long)plan->cave.v);
+	if (cave_is_ours(plan->cave_before))
+		memset(plan->cave_before, 0xcc, plan->cave_bytes);
+	else if (!is_fill(plan->cave_before[0]) ||
+		 !all_bytes(plan->cave_before, plan->cave_bytes, plan->cave_before[0]))
+		return xg_fail(err, EBUSY, "the bytes at %#llx are in use", (unsigned long long)at.v);
+	plan->cave = at;
+	plan->cave_frame = t.frame;
 	return 0;
+}
+
+static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+{
+	struct xg_err behind = XG_ERR_NONE, before = XG_ERR_NONE;
+	struct gva etext;
+	int rc;
+
+	plan->cave_bytes = xg_stage1_end - xg_stage1;
+	if (plan->cave_bytes > XG_CAVE_BYTES_MAX)
+		return xg_fail(err, ENOSPC, "the first stage has %u bytes", plan->cave_bytes);
+	rc = xg_kernel_symbol(k, "_etext", &etext, err);
+	if (rc)
+		return rc;
+	if (!cave_try(k, cave_behind(etext, plan->cave_bytes), plan, &behind) ||
+	    !cave_try(k, cave_before(etext, plan->cave_bytes), plan, &before))
+		return 0;
+	return xg_fail(err, ENOSPC, "no %u unused bytes at the end of the kernel's text (behind it: %.120s; before it: %.120s)",
+		       plan->cave_bytes, behind.text, before.text);
 }
 
 static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
