@@ -30,7 +30,7 @@ struct xg_getin_plan {
 	uint64_t mailbox_va;
 };
 
-/* -ENOSPC: no room behind _etext; -EBUSY: somebody else's bytes are there; -ENOENT: a symbol is missing. */
+/* -ENOSPC: no unused bytes at the end of the kernel's text; -ENOENT: a symbol is missing. */
 int xg_getin_plan(struct xg_guest *g, struct xg_kernel *k, uint32_t text_pages, uint32_t data_pages,
 		  struct xg_getin_plan *ret, struct xg_err *err);
 
