@@ -38,12 +38,18 @@ dist_stubsabi_DATA = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_not
 dist_stubslinux_DATA = $(XG_LINUX_FILES)
 
 pkglibexec_SCRIPTS = guest-stubs/linux/build-image
-CLEANFILES += guest-stubs/linux/build-image
-EXTRA_DIST += guest-stubs/linux/build-image.in
+sbin_SCRIPTS = guest-stubs/linux/xengraft-build-image
+CLEANFILES += guest-stubs/linux/build-image guest-stubs/linux/xengraft-build-image
+EXTRA_DIST += guest-stubs/linux/build-image.in guest-stubs/linux/xengraft-build-image.in
 guest-stubs/linux/build-image: guest-stubs/linux/build-image.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux && \
 	sed -e 's|@stubsdir[@]|$(stubsdir)|' -e 's|@VERSION[@]|$(VERSION)|' \
+		-e 's|@localimagedir[@]|$(localstatedir)/lib/xengraft/images|' \
 		$(srcdir)/guest-stubs/linux/build-image.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+guest-stubs/linux/xengraft-build-image: guest-stubs/linux/xengraft-build-image.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux && \
+	sed -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' \
+		$(srcdir)/guest-stubs/linux/xengraft-build-image.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
 
 # ---- The personality as a module, in DKMS's layout: all sources flat in one folder ------------------------------
 

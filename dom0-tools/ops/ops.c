@@ -179,9 +179,8 @@ int xg_personality_find(const struct xg_ops *ops, const struct xg_os *os, struct
 	snprintf(name, sizeof(name), "%s-%s.o", os->name, os->release);
 	rc = image_find(ops->image_path, name, &image, err);
 	if (rc == -ENOENT)
-		return xg_fail(err, ENOENT, "no personality for %s %s in %s: 'xengraft-build-image %s' makes one where the "
-			       "package linux-headers-%s is installed", os->name, os->release, ops->image_path,
-			       os->release, os->release);
+		return xg_fail(err, ENOENT, "no personality for %s %s in %s: 'xengraft-build-image --release %s' makes one",
+			       os->name, os->release, ops->image_path, os->release);
 	if (!rc)
 		rc = xg_core_image_fits(image, os, err);
 	if (!rc)
