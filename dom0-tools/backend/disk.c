@@ -511,9 +511,9 @@ int disk_open(const struct disk_options *options, struct disk **ret, struct xg_e
 	d->loop.ring.ring_fd = -1;
 	d->signal_fd = -1;
 	rc = disk_open_all(d, options, err);
-	/* Where the directory is ours to write, its reader learns as well why there is no disk. */
-	if (rc && d->config.path[0])
-		(void)nodes_error_write(d->store, d->config.path, err->text, NULL);
+	/* Whoever looks into the directory learns as well why there is no disk. */
+	if (rc && d->store && nodes_exist(d->store, options->path))
+		(void)nodes_error_write(d->store, options->path, err->text, NULL);
 	if (rc)
 		disk_close(d);
 	else

@@ -118,6 +118,15 @@ static int nodes_limits(struct xg_store *s, struct nodes_config *c, struct xg_er
 	return 0;
 }
 
+bool nodes_exist(struct xg_store *s, const char *path)
+{
+	char frontend[XG_STORE_PATH_MAX];
+	struct nodes_path p;
+
+	return strlen(path) < XG_STORE_PATH_MAX &&
+	       !xg_store_read(s, nodes_at(&p, path, "frontend"), frontend, sizeof(frontend), NULL);
+}
+
 int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config *ret, struct xg_err *err)
 {
 	struct nodes_config c = { .domid = 0 };

@@ -39,6 +39,8 @@ struct nodes_connection {
 	} queues[ENGINE_QUEUES_MAX];
 };
 
+/* Whether PATH is a backend's directory at all: nothing is written where none is. */
+bool nodes_exist(struct xg_store *s, const char *path);
 int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config *ret, struct xg_err *err);
 /* Says what the disk can do and makes room for `stats`; all or nothing. */
 int nodes_announce(struct xg_store *s, const struct nodes_config *c, const struct target *t, struct xg_err *err);

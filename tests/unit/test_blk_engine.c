@@ -113,14 +113,17 @@ static void rings_make(void)
 static void setup(const char *dir, bool writable, bool direct)
 {
 	struct xg_err err = XG_ERR_NONE;
+	char *path;
 
 	memset(&F, 0, sizeof(F));
 	xg_log_level_set(XG_LOG_ERROR);
 	F.pages = mmap(NULL, (size_t)GUEST_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	file_make(dir, DISK_SECTORS * 512);
-	ck_assert_msg(!target_open(&(struct target_spec){ .path = realpath(F.path, NULL), .writable = writable,
-							  .discard = true, .lock = true, .direct = direct },
-				   &F.target, &err), "%s", err.text);
+	path = realpath(F.path, NULL);
+	ck_assert_msg(!target_open(&(struct target_spec){ .path = path, .writable = writable, .discard = true,
+							  .lock = true, .direct = direct }, &F.target, &err),
+		      "%s", err.text);
+	free(path);
 	ck_assert_msg(!loop_init(&F.loop, &err), "%s", err.text);
 	ck_assert_int_eq(engine_init(&F.engine, &F.loop, &F.target, &fake_guest, &F, &err), 0);
 	rings_make();
@@ -556,7 +559,7 @@ START_TEST(random_load_against_a_model)
 
 	setup(places[_i], true, true);
 	memset(model, 0, sizeof(model));
-	for (round = 0; round < 1500; round++) {
+	for (round = 0; round < 600; round++) {
 		struct xg_blkif_response rsp;
 
 		for (q = 0; q < QUEUES; q++) {
