@@ -2,7 +2,7 @@
 /*
  * Getting in: a guest kernel that knows nothing of us allocates a window and waits for us to fill it.
  *
- *   plan    find the cave behind _etext, the watch whose callback to borrow, the mailbox; change nothing
+ *   plan    find the cave at _etext, the watch whose callback to borrow, the mailbox; change nothing
  *   enter   write the first stage and the mailbox, store the pointer, fire the watch, wait for the window
  *   go      let the waiting thread jump into the window
  *   leave   put everything back: pointer, cave, mailbox (also the undo of enter)
@@ -36,7 +36,7 @@ int xg_getin_plan(struct xg_guest *g, struct xg_kernel *k, uint32_t text_pages, 
 
 /*
  * Blocks until the guest has allocated the window, TIMEOUT_MS at most: -ETIMEDOUT when the guest did not
- * react, -ENOMEM when it could not. On failure everything has been put back.
+ * react, -ENOMEM when it could not. On failure everything has been put back, as far as xg_getin_leave() can.
  */
 int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan,
 		   unsigned int timeout_ms, struct gva *ret_window, struct xg_err *err);

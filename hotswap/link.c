@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Lays an image out in a window's text and data part and relocates it, as the guest's module loader would
- * have done. Called by hotswap's install and swap; link_rules.c says what becomes of each section.
+ * have done. Called by window.c; link_rules.c says what becomes of each section.
  *
  * Works on private memory only. Must never write outside the two parts given to it, and never let an image
  * through whose code would need the module loader for more than is done here.

@@ -32,8 +32,8 @@ static const struct xg_command_row commands[] = {
 	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
 	  "-j, --json   as a JSON object", xg_cmd_status, false },
 	{ "withdraw", "GUEST", "Take xengraft's personality out of a guest that has no disk of it left",
-	  "Detaching the last disk leaves the personality (some 60 KiB) in the guest, so that the next attach is\n"
-	  "quick. This removes it.", xg_cmd_withdraw, false },
+	  "Detaching the last disk leaves the personality (20 KiB and a sleeping thread) in the guest, so that\n"
+	  "the next attach is quick. This removes it.", xg_cmd_withdraw, false },
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", cmd_help, true },
 };
 

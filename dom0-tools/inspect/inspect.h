@@ -2,8 +2,9 @@
 /*
  * What runs in a guest? Answered from its memory alone while it runs on; nothing of the guest is changed.
  *
- * The way: find the page that holds VMCOREINFO (Linux, kernel/crash_core.c: "OSRELEASE=" at its start), walk the
- * page tables from the root it names, read kallsyms through them. All that is read is hostile.
+ * The way: from the page tables that a virtual CPU runs on to the kernel's variables to the pages they point to, among
+ * them VMCOREINFO (Linux, kernel/crash_core.c: "OSRELEASE=" at its start); read kallsyms as it says. Where no CPU can be
+ * asked, all pages are looked at. All that is read is hostile.
  */
 #ifndef XG_INSPECT_H
 #define XG_INSPECT_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The operations: what the CLI, the daemon and xl's plug-in do. Each takes the guest's lock first, finishes or
- * undoes what a crash left, and then works as a table of do and undo.
+ * The operations: what the CLI does, and whatever else may want to. Each takes the guest's lock first, finishes or
+ * undoes what a crash left, and then works.
  *
- * All block; none prints. On failure the guest, xenstore and the database are as before.
+ * All block; none prints. When an attach fails, the guest, xenstore and the database are as before; a detach that
+ * was not refused is carried through, whatever it meets.
  */
 #ifndef XG_OPS_H
 #define XG_OPS_H

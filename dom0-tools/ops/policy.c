@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads the policy. Called before anything of a guest is touched. A file that cannot be understood denies. */
+/*
+ * Reads the policy, as far as the line that decides. Called before anything of a guest is touched. A line that is
+ * reached and cannot be understood denies.
+ */
 #include "dom0-tools/ops/policy.h"
 
 #include <fnmatch.h>

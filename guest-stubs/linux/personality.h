@@ -4,8 +4,8 @@
  *
  * Compiled against the headers of the very kernel it will run in, and linked into it by Dom0, not by the
  * module loader. So nothing here may need a loader's work: no static keys, alternatives, WARN or BUG,
- * exception tables, per-CPU definitions, init sections, exports, parameters or THIS_MODULE. check-object
- * holds the object against that list.
+ * exception tables, per-CPU definitions, init sections, exports, parameters or THIS_MODULE. build-image
+ * holds the object against that list (check_object), and Dom0's linker once more.
  *
  * Locks: gd->open_mutex (the kernel's) against openers; queue->lock, interrupts off, around every SUBMIT,
  * COMMIT and EVENT; neither inside the other. All else belongs to the command thread, which runs one command at a time.
