@@ -157,12 +157,23 @@ static int walk_to(const struct xg_walk *w, struct gva addr, struct xg_translati
 	return 0;
 }
 
+/* A PV guest shares its page tables with Xen, whose part is nobody else's to map: public/arch-x86/xen-x86_64.h. */
+#define PV_XEN_START UINT64_C(0xffff800000000000)
+#define PV_XEN_END UINT64_C(0xffff880000000000)
+
+static bool xens_own(const struct xg_walk *w, struct gva addr)
+{
+	return w->g->info.type == XG_GUEST_PV && addr.v >= PV_XEN_START && addr.v < PV_XEN_END;
+}
+
 static int walk_check(const struct xg_walk *w, struct gva addr, struct xg_err *err)
 {
 	if (w->levels != 4 && w->levels != 5)
 		return xg_fail(err, EINVAL, "page tables of %u levels, 4 and 5 are known", w->levels);
 	if (!canonical(addr, w->levels))
 		return xg_fail(err, EFAULT, "%#" PRIx64 " is no address with %u levels of page tables", addr.v, w->levels);
+	if (xens_own(w, addr))
+		return xg_fail(err, EFAULT, "%#" PRIx64 " is Xen's own in a PV guest", addr.v);
 	return 0;
 }
 
