@@ -379,6 +379,9 @@ static int nothing(const struct search *s, struct xg_err *err)
 			*err = s->why;
 		return -ENOTSUP;
 	}
+	if (!s->pages)
+		return xg_fail(err, ENOENT, "no Linux kernel found in guest '%s': none of its processors runs one, it is another "
+			       "system or still booting", s->g->info.name);
 	if (s->claims)
 		return xg_fail(err, ENOENT,
 			       "no Linux kernel found in %s pages of guest '%s': still booting? %s look%s like one, but: %s",

@@ -68,7 +68,7 @@ refusals() { # KERNEL
 	check "the control domain" $?
 
 	lab-guest start boot --kernel "$1" --paused || broke "no paused guest"
-	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep 'ENOENT: no Linux kernel found in [0-9,]* pages' /tmp/out
+	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep "ENOENT: no Linux kernel found in guest 'boot': none of its processors runs one" /tmp/out
 	check "a guest that has not run yet" $?
 	# From the first instruction on, again and again: refused with a sentence or found, nothing else.
 	xl unpause boot

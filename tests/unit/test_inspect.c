@@ -192,7 +192,8 @@ START_TEST(a_processor_in_user_mode_under_pti)
 	/* An even frame is nobody's user half. */
 	user.root = fake_linux_frame(f, FAKE_LINUX_FREE);
 	xg_guest_fake_paging(f->guest, &user);
-	must_refuse(f, ENOENT, "no Linux kernel found in 0 pages of guest 'fake': it is another system or still booting");
+	must_refuse(f, ENOENT, "no Linux kernel found in guest 'fake': none of its processors runs one, it is another system "
+		    "or still booting");
 	fake_linux_free(f);
 }
 END_TEST
@@ -220,10 +221,11 @@ START_TEST(processors_that_do_not_run_yet)
 
 	f->guest->ops = &ops;
 	ops.cpu_paging = paging_not_yet;
-	must_refuse(f, ENOENT, "no Linux kernel found in 0 pages of guest 'fake': it is another system or still booting");
+	must_refuse(f, ENOENT, "no Linux kernel found in guest 'fake': none of its processors runs one, it is another system "
+		    "or still booting");
 	/* One vCPU is known at the start; the fake has as many as it is asked for once there are more. */
 	ops.cpu_paging = paging_of_the_third;
-	must_refuse(f, ENOENT, "no Linux kernel found in 0 pages");
+	must_refuse(f, ENOENT, "none of its processors runs one");
 	fake_linux_free(f);
 }
 END_TEST
