@@ -14,3 +14,7 @@ EXTRA_DIST += \
 	driver-gen/README.md driver-repo/README.md guest-stubs/README.md guest-stubs/linux/README.md \
 	hotswap/README.md hypervisor-patches/README.md lib/README.md lib/xen/README.md \
 	tests/README.md tests/fault/README.md tests/lib/README.md tests/unit/README.md
+
+# The documents name what exists.
+TESTS += tests/lib/check-docs.sh
+EXTRA_DIST += tests/lib/check-docs.sh
