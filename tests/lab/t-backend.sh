@@ -410,4 +410,6 @@ t_case "backend: SIGTERM under load" terminated_under_load
 t_case "backend: the guest is destroyed under load" destroyed_under_load
 t_case "backend: no warning in the guest's log" t_guest_log_clean g1
 [ $t_failed = 0 ] || tail -40 $log
+lab-guest stop g1
+rm -rf /run/t /tmp/dump
 t_end
