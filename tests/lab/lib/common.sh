@@ -14,7 +14,7 @@ digest() { { cat "$@"; cat; } | sha256sum | cut -c1-16; }
 
 # in_place DIR KEY BUILDER...: make sure that $cache/DIR-KEY exists and print its path. BUILDER is
 # run with a scratch directory as last argument, which is renamed into place once it is whole.
-# Pieces of the same kind with another key are left alone for a day: another run may be using them.
+# Pieces of the same kind with another key are left alone for an hour: a run that is about to boot may want them.
 in_place()
 {
 	local kind=$1 piece=$cache/$1-$2 scratch
@@ -39,7 +39,7 @@ in_place()
 
 forget()
 {
-	find "$cache" -maxdepth 1 -name "$1-????????????????" ! -path "$2" -mmin +1440 \
+	find "$cache" -maxdepth 1 -name "$1-????????????????" ! -path "$2" -mmin +60 \
 		-exec rm -rf {} +
 }
 

@@ -13,13 +13,12 @@ dom0_modules="virtio_pci virtio_console virtio_blk nvme ahci sd_mod ext4 loop tu
 dom0_programs="usr/lib/xen-4.17/bin/xl usr/lib/xen-4.17/bin/libxl-save-helper
 	usr/lib/xen-4.17/bin/xenstored usr/lib/xen-4.17/bin/xenconsoled usr/lib/xen-4.17/bin/xenconsole
 	usr/lib/xen-4.17/bin/xen-init-dom0 usr/bin/xenstore
-	usr/bin/tail usr/bin/flock usr/sbin/losetup"
+	usr/bin/flock usr/sbin/losetup"
 
 # ... and those that it reaches through links to the shelf.
 shelf_programs="usr/bin/fio usr/bin/strace usr/bin/sqlite3 usr/sbin/nvme usr/bin/lsblk usr/sbin/blkid
 	usr/sbin/mke2fs usr/sbin/e2fsck usr/sbin/debugfs usr/sbin/tune2fs usr/sbin/dumpe2fs
-	usr/sbin/resize2fs usr/bin/stat usr/bin/cksum usr/bin/timeout usr/bin/sha256sum
-	usr/bin/stdbuf usr/libexec/coreutils/libstdbuf.so
+	usr/sbin/resize2fs usr/bin/cksum usr/bin/stdbuf usr/libexec/coreutils/libstdbuf.so
 	usr/lib/xen-4.17/bin/xenctx usr/lib/xen-4.17/bin/lsevtchn usr/lib/xen-4.17/bin/xentop
 	usr/lib/xen-4.17/bin/xen-hvmctx usr/lib/xen-4.17/bin/xenpm usr/lib/xen-4.17/bin/xentrace
 	usr/lib/xen-4.17/bin/xen-mfndump
@@ -29,8 +28,7 @@ shelf_programs="usr/bin/fio usr/bin/strace usr/bin/sqlite3 usr/sbin/nvme usr/bin
 guest_modules="ext4 loop xen-blkfront xen-netfront overlay null_blk brd dm-mod xen-privcmd
 	xen-evtchn xen-gntdev xen-gntalloc crc32c_generic crc32c-intel"
 
-guest_programs="usr/bin/lsblk usr/sbin/blkid usr/sbin/mke2fs usr/sbin/e2fsck
-	usr/bin/timeout usr/bin/sha256sum usr/bin/kmod"
+guest_programs="usr/bin/lsblk usr/sbin/blkid usr/sbin/mke2fs usr/sbin/e2fsck usr/bin/flock"
 
 xen_links()
 {
@@ -47,15 +45,40 @@ xen_links()
 
 e2fs_links() { ln -sf mke2fs "$1/usr/sbin/mkfs.ext4"; ln -sf e2fsck "$1/usr/sbin/fsck.ext4"; }
 
+compile() { ${CC:-cc} -O2 -Wall -Wextra -Wconversion "$@"; }
+
+# fio_libraries TREE: fio is linked against the client libraries of storage that nobody here has, and
+# these against 80 MB more. Give it libraries of the same names whose functions trap.
+fio_libraries()
+{
+	local pair
+	mkdir -p "$1/usr/lib/x86_64-linux-gnu"
+	for pair in glfs_:libgfapi.so.0 nbd_:libnbd.so.0 rados_:librados.so.2 rbd_:librbd.so.1 \
+		pmem_:libpmem.so.1 pmemblk_:libpmemblk.so.1 ibv_:libibverbs.so.1 rdma_:librdmacm.so.1; do
+		hollow_library "$pool/usr/bin/fio" "${pair%%:*}" "${pair#*:}" \
+			"$1/usr/lib/x86_64-linux-gnu/${pair#*:}" || return
+	done
+}
+
+# hollow_library PROGRAM PREFIX SONAME OUT: has what PROGRAM imports under PREFIX, versions and all.
+hollow_library()
+{
+	local imports
+	imports=$(readelf -W --dyn-syms "$1" | awk -v prefix="$2" \
+		'$7 == "UND" && index($8, prefix) == 1 { sub(/@/, " ", $8); print $8 }')
+	awk '{ print "void " $1 "(void) { __builtin_trap(); }" }' <<<"$imports" |
+		compile -x c - -shared -fPIC -nostdlib -o "$4" -Wl,-soname,"$3" \
+		-Wl,--version-script=<(awk 'NF > 1 { of[$2] = of[$2] $1 "; " }
+			END { for (v in of) { print v " { global: " of[v] "};"; n++ }
+				if (!n) print "{ global: *; };" }' <<<"$imports")
+}
+
 # programs_tree TREE PATH...
 programs_tree()
 {
 	# libgcc_s is loaded at run time by pthread_cancel, so that no ELF header names it.
 	pick_files "$@" && pick_files "$1" usr/lib/x86_64-linux-gnu/libgcc_s.so.1 && close_libraries "$1"
 }
-
-# Static, because starting a dynamic program costs 0.1 s under emulation.
-compile() { ${CC:-cc} -O2 -Wall -Wextra -Wconversion "$@"; }
 
 # build_dom0 OUT: OUT/root.cpio is the initramfs, OUT/shelf what it links to below /lab/dom0.
 build_dom0()
@@ -65,7 +88,7 @@ build_dom0()
 	# shellcheck disable=SC2086
 	{
 		skeleton "$base" && programs_tree "$base" $dom0_programs || return
-		mkdir "$out/all" && cp -a "$base/." "$all" && programs_tree "$all" $shelf_programs || return
+		mkdir "$out/all" && cp -a "$base/." "$all" && fio_libraries "$all" && programs_tree "$all" $shelf_programs || return
 		xen_links "$all"
 		e2fs_links "$all"
 		(cd "$all" && find . \( -type f -o -type l \) -print) | while read -r file; do
@@ -82,6 +105,7 @@ build_dom0()
 	}
 	mkdir -p "$base/lab" "$base/etc/xen/scripts" "$base/var/log/xen/console" "$base/var/lib/xen"
 	cp "$lab/dom0/init" "$base/init"
+	# Static, because starting a dynamic program costs 0.1 s under emulation.
 	compile -o "$base/usr/bin/guest-talk" "$lab/talk/guest-talk.c" \
 		-static -lxenstore -lxentoolcore || return
 	cp "$lab/dom0/lab-guest" "$base/usr/bin/"
@@ -100,12 +124,10 @@ build_guest()
 	# shellcheck disable=SC2086
 	programs_tree "$tree" $guest_programs || return
 	e2fs_links "$tree"
-	ln -sf ../bin/kmod "$tree/usr/sbin/modprobe"
 	# shellcheck disable=SC2086
 	pick_modules "$tree" "$(kernel_release "$kernel")" $guest_modules || return
 	cp "$lab/guest/init" "$tree/init"
-	mkdir -p "$tree/usr/lib/lab"
-	compile -o "$tree/usr/lib/lab/agent" "$lab/talk/agent.c" -static || return
+	build_agent "$tree" || return
 	chmod 755 "$tree/init"
 	cpio_of "$tree" >"$out/root.cpio" && rm -rf "$tree"
 }
@@ -115,8 +137,65 @@ build_tools()
 {
 	say "building the guests' tools"
 	mkdir -p "$1/tree/usr/bin" && ln -s usr/lib usr/lib64 "$1/tree/" &&
+	fio_libraries "$1/tree" &&
 	programs_tree "$1/tree" usr/bin/fio usr/bin/strace &&
 	cpio_of "$1/tree" >"$1/tools.cpio" && rm -rf "$1/tree"
+}
+
+debian_packages=systemd-sysv,udev,kmod,util-linux,e2fsprogs,fio,procps
+
+# build_debian OUT: OUT/debian.img, a real Debian system, used read-only below a tmpfs. mmdebstrap
+# reads this machine's own list of sources.
+build_debian()
+{
+	local out=$1 extra=$1/extra kernel unit list sources=()
+	local units=$extra/etc/systemd/system
+	say "building the Debian guest"
+	mkdir -p "$extra/usr/lib" "$extra/etc" "$units/multi-user.target.wants"
+	ln -s usr/lib "$extra/"	# where depmod looks
+	for kernel in $guest_kernels; do
+		# shellcheck disable=SC2086
+		pick_modules "$extra" "$(kernel_release "$kernel")" $guest_modules || return
+	done
+	rm "$extra/lib"
+	build_agent "$extra" || return
+	cp "$lab/guest/lab-agent.service" "$units/"
+	ln -s ../lab-agent.service "$units/multi-user.target.wants/"
+	# The console is the agent's, and chores would only disturb.
+	for unit in serial-getty@hvc0.service e2scrub_reap.service e2scrub_all.timer \
+		apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer; do
+		ln -s /dev/null "$units/$unit"
+	done
+	echo debian >"$extra/etc/hostname"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+		[ ! -s "$list" ] || sources+=("$list")
+	done
+	apt-config dump Acquire >"$out/apt.conf"
+	mmdebstrap --variant=minbase --include="$debian_packages" --quiet \
+		--aptopt="$out/apt.conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+		--customize-hook="cp -a --no-preserve=ownership '$extra/.' \"\$1/\"" \
+		"$(. /etc/os-release; echo "$VERSION_CODENAME")" "$out/debian.tar" "${sources[@]}" || return
+	# Without root, fakeroot lets mke2fs see the owners that the archive tells of.
+	if [ "$(id -u)" = 0 ]; then image_of_tar "$out"; else image_of_tar "$out" fakeroot; fi &&
+	rm -rf "$extra" "$out/apt.conf" "$out/debian.tar"
+}
+
+# image_of_tar DIR [FAKEROOT]: DIR/debian.tar becomes DIR/debian.img.
+image_of_tar()
+{
+	(cd "$1" && PATH=$PATH:/sbin:/usr/sbin $2 sh -ec '
+		mkdir tree
+		tar -x -p -C tree --exclude="./dev/*" --exclude="./var/lib/apt/lists/*" \
+			--exclude="./var/cache/apt/*" -f debian.tar
+		size=$(du -sm tree | cut -f1)
+		mke2fs -q -t ext4 -m 0 -d tree debian.img "$((size * 6 / 5 + 32))M" >/dev/null
+		rm -rf tree')
+}
+
+build_agent()
+{
+	mkdir -p "$1/usr/lib/lab" && compile -o "$1/usr/lib/lab/agent" "$lab/talk/agent.c" -static
 }
 
 # build_shelf OUT: OUT/shelf.img, an ext2 file system that Dom0 mounts at /lab.
@@ -134,20 +213,22 @@ build_shelf()
 	ln "$(tools)/tools.cpio" "$tree/guest/tools.cpio"
 	size=$(du -sm "$tree" | cut -f1)
 	PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext2 -b 4096 -m 0 -N 4096 -E root_owner=0:0 \
-		-d "$tree" "$out/shelf.img" "$((size + size / 50 + 4))M" && rm -rf "$tree"
+		-d "$tree" "$out/shelf.img" "$((size + size / 50 + 4))M" >/dev/null && rm -rf "$tree"
 }
 
 recipe() { digest "$lab/lib/common.sh" "$lab/lib/pick.sh" "$lab/lib/images.sh" "$@" <<<"$pool"; }
 
 dom0() { in_place dom0 "$(recipe "$lab"/dom0/* "$lab"/talk/*)" build_dom0; }
 guest() { in_place "guest-$1" "$(recipe "$lab"/guest/* "$lab"/talk/*)" build_guest "$1"; }
+debian() { in_place debian "$(recipe "$lab"/guest/* "$lab"/talk/*)" build_debian; }
 tools() { in_place tools "$(recipe)" build_tools; }
 shelf() { in_place shelf "$(recipe "$lab"/dom0/* "$lab"/guest/* "$lab"/talk/*)" build_shelf; }
 
-# images: everything a run needs, made if need be; sets pool, dom0_dir and shelf_dir.
+# images: everything a run needs, made if need be; sets pool and *_dir.
 images()
 {
 	pool=$(pool) || exit
 	dom0_dir=$(dom0) || exit
 	shelf_dir=$(shelf) || exit
+	debian_dir=$(debian) || exit
 }

@@ -63,6 +63,10 @@ skeleton()
 	for applet in $("$tree/usr/bin/busybox" --list); do
 		[ "$applet" = busybox ] || ln -s busybox "$tree/usr/bin/$applet"
 	done
+	ln -s ../bin/busybox "$tree/usr/sbin/modprobe"	# where the kernel looks when it wants a module
+	# Not busybox's own shell: it runs its applets before it looks at PATH, so that its mke2fs and
+	# losetup would hide the real ones.
+	pick_files "$tree" usr/bin/dash && ln -sf dash "$tree/usr/bin/sh"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$tree/etc/passwd"
 	echo 'root:x:0:' >"$tree/etc/group"
 	ln -s /proc/self/mounts "$tree/etc/mtab"

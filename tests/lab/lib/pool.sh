@@ -4,7 +4,7 @@
 # apt resolves and fetches, as this machine has it configured; nobody here knows a mirror's name.
 
 host_tools="qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils zstd:zstd depmod:kmod
-	readelf:binutils mke2fs:e2fsprogs flock:util-linux mmdebstrap:mmdebstrap"
+	readelf:binutils mke2fs:e2fsprogs flock:util-linux mmdebstrap:mmdebstrap fakeroot:fakeroot"
 
 # Left out of the pool: large, and nothing in an image runs them.
 not_in_pool='iso-codes|python3[^/]*|libpython3[^/]*|perl-modules[^/]*|ipxe-qemu'
@@ -19,7 +19,7 @@ need_host_tools()
 	[ "$(id -u)" = 0 ] || die "missing here, install them first:$missing"
 	say "installing what is missing here:$missing"
 	# shellcheck disable=SC2086
-	apt-get -qq update && apt-get -qq -y --no-install-recommends install $missing >&2 ||
+	{ apt-get -qq update && apt-get -qq -y --no-install-recommends install $missing; } >&2 ||
 		die "apt-get could not install$missing"
 }
 
@@ -59,10 +59,8 @@ settle()
 	local file new
 	file=$(versions_file)
 	mkdir -p "$cache" || die "can't make the cache directory $cache"
-	if ! new=$(resolve 2>/dev/null) || [ -z "$new" ] || [ "$1" = update ]; then
-		if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2; fi
-		new=$(resolve)
-	fi
+	if [ "$(id -u)" = 0 ]; then apt-get -qq update >&2; fi
+	new=$(resolve)
 	if [ -n "$new" ]; then
 		printf '%s\n' "$new" >"$file.$$" && mv "$file.$$" "$file"
 	elif [ -s "$file" ]; then

@@ -63,6 +63,8 @@ boot()
 		"${machine[@]}"
 		-drive "if=none,id=shelf,format=raw,readonly=on,file=$shelf_dir/shelf.img"
 		-device "virtio-blk-pci,drive=shelf,serial=shelf,addr=1e,$virtio"
+		-drive "if=none,id=debian,format=raw,readonly=on,file=$debian_dir/debian.img"
+		-device "virtio-blk-pci,drive=debian,serial=debian,addr=1d,$virtio"
 		"${icount[@]}")
 	: >"$logs/script.log"
 	: >"$logs/control.log"
