@@ -103,11 +103,40 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 	return 0;
 }
 
+/* Nothing is mapped at the place any more, or something else: the guest runs another kernel, or lies. */
+static int core_window(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
+		       struct xg_window **ret, struct xg_err *err)
+{
+	int rc = xg_window_open(g, os, record->va, record->text_pages, record->data_pages, ret, err);
+
+	if (rc != -EFAULT && rc != -EPERM && rc != -EINVAL)
+		return rc;
+	(void)xg_fail_in(err, "the personality is not where it was");
+	if (err)
+		err->code = ESTALE;
+	return -ESTALE;
+}
+
 static bool core_started(void *ctx)
 {
 	const struct xg_core_header *header = ctx;
 
 	return __atomic_load_n(&header->state, __ATOMIC_ACQUIRE) != XG_CORE_NONE;
+}
+
+static int core_wait(struct xg_core_header *header, struct xg_err *err)
+{
+	if (xg_wait_ms(core_started, header, START_TIMEOUT_MS))
+		return 0;
+	return xg_fail(err, ETIMEDOUT, "the personality did not start within %u ms", START_TIMEOUT_MS);
+}
+
+int xg_core_wait(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record, struct xg_err *err)
+{
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	int rc = core_window(g, os, record, &w, err);
+
+	return rc ? rc : core_wait(xg_window_header(w), err);
 }
 
 int xg_core_start(struct xg_guest *g, struct xg_store *store, const struct xg_os *os, const struct xg_core_plan *plan,
@@ -124,10 +153,11 @@ int xg_core_start(struct xg_guest *g, struct xg_store *store, const struct xg_os
 	if (rc)
 		return rc;
 	header = xg_window_header(w);
-	if (!xg_wait_ms(core_started, header, START_TIMEOUT_MS))
-		return xg_fail(err, ETIMEDOUT, "the personality did not start within %u ms", START_TIMEOUT_MS);
+	rc = core_wait(header, err);
+	if (rc)
+		return rc;
 	state = __atomic_load_n(&header->state, __ATOMIC_ACQUIRE);
-	xg_getin_leave(g, store, &plan->getin, true);
+	(void)xg_getin_leave(g, store, &plan->getin, true, NULL);
 	if (state != XG_CORE_RUNNING)
 		return xg_fail(err, EIO, "the personality refused to start: error %d", header->fault);
 	return 0;
@@ -165,7 +195,7 @@ int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_cor
 	if (!core)
 		return xg_fail_errno(err, ENOMEM, "core");
 	core->guest = g;
-	rc = xg_window_open(g, os, record->va, record->text_pages, record->data_pages, &core->window, err);
+	rc = core_window(g, os, record, &core->window, err);
 	if (rc)
 		return rc;
 	memcpy(&h, xg_window_header(core->window), sizeof(h));
@@ -279,9 +309,26 @@ int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, 
 	return rc;
 }
 
+int xg_core_last(struct xg_core *core, uint32_t *ret_op, struct xg_reply *ret, struct xg_err *err)
+{
+	const struct xg_core_header *h = xg_window_header(core->window);
+	uint32_t op = core->seq ? __atomic_load_n(&h->command.op, __ATOMIC_RELAXED) : 0;
+	int rc = 0;
+
+	/* The process may have died between writing the command and saying so. */
+	if (op)
+		rc = xg_evtchn_notify(core->evtchn, core->port, err);
+	if (op && !rc)
+		rc = reply_wait(core, ret, "the last command", err);
+	if (!rc)
+		*ret_op = op;
+	return rc;
+}
+
 int xg_core_remove(struct xg_core *core, struct xg_err *err)
 {
 	struct xg_core_header *h = xg_window_header(core->window);
+	uint64_t end = xg_now_ms() + XG_COMMAND_TIMEOUT_MS;
 	struct xg_reply reply;
 	int rc;
 
@@ -296,6 +343,9 @@ int xg_core_remove(struct xg_core *core, struct xg_err *err)
 		rc = xg_guest_refresh(core->guest, err);
 		if (rc || core->guest->info.dying || core->guest->info.shutdown)
 			return rc;
+		if (xg_now_ms() >= end)
+			return xg_fail(err, ETIMEDOUT, "personality: no answer from the guest within %u s",
+				       XG_COMMAND_TIMEOUT_MS / 1000);
 	}
 	return 0;
 }

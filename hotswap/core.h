@@ -48,6 +48,15 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 int xg_core_start(struct xg_guest *g, struct xg_store *store, const struct xg_os *os, const struct xg_core_plan *plan,
 		  const struct xg_core_record *record, struct gva entry, struct xg_err *err);
 
+/* Waits until a personality that was sent off has said whether it runs; -ETIMEDOUT when it does not say. */
+int xg_core_wait(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record, struct xg_err *err);
+
+/* What a failed xg_core_open() means: the personality is no more; anything else may be tried again. */
+static inline bool xg_core_is_gone(int rc)
+{
+	return rc == -ESTALE || rc == -ENODEV;
+}
+
 /* -ESTALE: the window is not what the record says (another kernel runs now); -ENODEV: the personality has left. */
 int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
 		 struct xg_core **ret, struct xg_err *err);
@@ -62,7 +71,13 @@ XG_DEFINE_AUTO(struct xg_core, xg_core_close)
 int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
 		    struct xg_reply *ret, const char *what, struct xg_err *err);
 
-/* Ends the personality: its window is freed. Refused (-EBUSY) while a device lives. */
+/*
+ * The last command that was given, perhaps by a process that died before it saw the answer, which is waited for. 0
+ * also when there was none: *RET_OP is 0 then.
+ */
+int xg_core_last(struct xg_core *core, uint32_t *ret_op, struct xg_reply *ret, struct xg_err *err);
+
+/* Ends the personality: its window is freed. Refused (-EBUSY) while a device lives; -ETIMEDOUT as for a command. */
 int xg_core_remove(struct xg_core *core, struct xg_err *err);
 
 #endif

@@ -202,6 +202,28 @@ static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_
 		       plan->cave_bytes, behind.text, before.text);
 }
 
+/*
+ * Neither the bytes nor the mailbox of a first stage may change under a thread that is in it. One that was cancelled
+ * before it was entered has no window. After GO nobody is in it: who could not see the end of that has kept its
+ * journal, and does not come here.
+ */
+static bool somebody_inside(const struct xg_mailbox *m)
+{
+	return m->magic == XG_MAGIC_MAILBOX &&
+	       (m->state == XG_MB_ENTERED || m->state == XG_MB_READY || m->state == XG_MB_LEAVING ||
+		(m->state == XG_MB_CANCELLED && m->window));
+}
+
+static int plan_nobody_inside(struct xg_kernel *k, const struct xg_getin_plan *plan, struct xg_err *err)
+{
+	struct xg_mailbox mailbox;
+	int rc = xg_kernel_read(k, XG_GVA(plan->mailbox_va), &mailbox, sizeof(mailbox), err);
+
+	if (!rc && somebody_inside(&mailbox))
+		rc = xg_fail(err, EAGAIN, "the guest's kernel has not left an earlier first stage yet: try again in some seconds");
+	return rc;
+}
+
 static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
 {
 	const struct xg_os *os = xg_kernel_os(k);
@@ -218,7 +240,7 @@ static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct 
 		return rc;
 	plan->mailbox_frame = os->vmcoreinfo;
 	plan->mailbox_va = data + XG_PAGE_SIZE - sizeof(struct xg_mailbox);
-	return 0;
+	return plan_nobody_inside(k, plan, err);
 }
 
 static int plan_code(struct xg_getin_plan *plan, const struct gva *functions, const struct stage1_literals *lit,
@@ -405,7 +427,7 @@ int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_g
 	}
 	maps_close(&m);
 	if (rc)
-		xg_getin_leave(g, store, plan, false);
+		(void)xg_getin_leave(g, store, plan, false, NULL);
 	return rc;
 }
 
@@ -431,20 +453,34 @@ int xg_getin_go(struct xg_guest *g, const struct xg_getin_plan *plan, struct gva
 	return gone ? xg_fail(err, ECANCELED, "the guest's side gave up waiting") : 0;
 }
 
-void xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running)
+bool xg_getin_gone(struct xg_guest *g, const struct xg_getin_plan *plan)
+{
+	struct getin_maps m;
+	bool gone;
+
+	if (maps_open(g, plan, &m, NULL))
+		return false;
+	gone = m.mailbox->magic == XG_MAGIC_MAILBOX && mailbox_state(&m) == XG_MB_GO;
+	maps_close(&m);
+	return gone;
+}
+
+int xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running,
+		   struct xg_err *err)
 {
 	struct getin_maps m;
 	bool swallowed;
+	int rc = maps_open(g, plan, &m, err);
 
-	if (maps_open(g, plan, &m, NULL))
-		return;	/* the domain is gone, and all of this with it */
+	if (rc)
+		return rc;
 	swallowed = !pointer_move(&m, plan->cave.v, plan->handler);
 	if (!running && m.mailbox->magic == XG_MAGIC_MAILBOX) {
 		if (mailbox_move(&m, XG_MB_IDLE, XG_MB_CANCELLED)) {
 			/* Never entered, but the watch thread may be on its way: the bytes stay. */
 			maps_close(&m);
 			(void)watch_fire(store, g->info.domid, true, NULL);
-			return;
+			return 0;
 		}
 		(void)xg_wait_ms(mailbox_settled, &m, 2000);
 		(void)mailbox_move(&m, XG_MB_READY, XG_MB_CANCELLED);
@@ -457,4 +493,5 @@ void xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_
 	maps_close(&m);
 	if (swallowed)
 		(void)watch_fire(store, g->info.domid, true, NULL);
+	return 0;
 }

@@ -30,7 +30,10 @@ struct xg_getin_plan {
 	uint64_t mailbox_va;
 };
 
-/* -ENOSPC: no unused bytes at the end of the kernel's text; -ENOENT: a symbol is missing. */
+/*
+ * -ENOSPC: no unused bytes at the end of the kernel's text; -ENOENT: a symbol is missing; -EAGAIN: a thread of the
+ * guest is in an earlier first stage yet, which it leaves by itself.
+ */
 int xg_getin_plan(struct xg_guest *g, struct xg_kernel *k, uint32_t text_pages, uint32_t data_pages,
 		  struct xg_getin_plan *ret, struct xg_err *err);
 
@@ -45,10 +48,15 @@ int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_g
 int xg_getin_go(struct xg_guest *g, const struct xg_getin_plan *plan, struct gva entry, struct gva argument,
 		struct xg_err *err);
 
+/* True once GO was given: from then on the window's own header tells what became of the thread. */
+bool xg_getin_gone(struct xg_guest *g, const struct xg_getin_plan *plan);
+
 /*
  * RUNNING: the thread is known to be in the window; otherwise it is told to give up and waited for. When the
- * guest does not react the first stage's bytes stay, unreachable, and the next plan takes them over.
+ * guest does not react the first stage's bytes stay, unreachable, and the next plan takes them over. Fails only
+ * when the guest's pages could not be reached; may be done again.
  */
-void xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running);
+int xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running,
+		   struct xg_err *err);
 
 #endif

@@ -27,6 +27,7 @@ struct attach {
 	struct xg_image *driver;
 	struct xg_core_plan plan;
 	bool core_runs;			/* the personality serves commands: only it can free its window now */
+	bool owed;			/* the journal is kept, for the next operation to clean up by */
 	struct xg_core *core;
 	struct xg_block_params params;
 	struct xg_device_rings rings;
@@ -92,6 +93,24 @@ static int check_vdev(struct attach *a, struct xg_err *err)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/*
+ * The guest rebooted inside its domain (kexec), or lies: what was recorded of it is of no use any more. Its disks'
+ * backends and areas are still there.
+ */
+static int forget_guest(struct xg_session *s, struct xg_err *err)
+{
+	struct xg_device_row *rows;
+	size_t count, i;
+	int rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
+
+	if (rc)
+		return rc;
+	for (i = 0; !rc && i < count; i++)
+		rc = xg_teardown(s->ops, NULL, (struct xg_link_id){ s->guest->info.domid, rows[i].devid }, &rows[i], err);
+	free(rows);
+	return rc ? rc : xg_state_guest_remove(s->ops->state, s->uuid, err);
+}
+
 /* The record's kernel is still the one that runs: its personality answers. Else everything starts anew. */
 static int check_core(struct attach *a, struct xg_err *err)
 {
@@ -104,10 +123,9 @@ static int check_core(struct attach *a, struct xg_err *err)
 			a->os = s->row.os;
 			return 0;
 		}
-		if (rc != -ESTALE && rc != -ENODEV && rc != -EPERM && rc != -EINVAL)
+		if (!xg_core_is_gone(rc))
 			return rc;
-		/* The guest rebooted inside its domain (kexec) or lies: what was recorded is of no use any more. */
-		rc = xg_state_guest_remove(s->ops->state, s->uuid, err);
+		rc = s->ops->dry_run ? 0 : forget_guest(s, err);
 		if (rc)
 			return rc;
 	}
@@ -181,7 +199,7 @@ static void areas_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	xg_connect_areas_remove(a->s->ops->store, a->id);
+	(void)xg_connect_areas_remove(a->s->ops->store, a->id, NULL);
 	(void)xg_state_device_remove(a->s->ops->state, a->s->uuid, a->id.devid, NULL);
 }
 
@@ -226,7 +244,7 @@ static int enter_run(void *ctx, struct xg_err *err)
 	if (!rc)
 		rc = xg_state_guest_put(s->ops->state, &s->row, err);
 	if (rc)
-		xg_getin_leave(s->guest, s->ops->store, &a->plan.getin, false);
+		(void)xg_getin_leave(s->guest, s->ops->store, &a->plan.getin, false, NULL);
 	return rc;
 }
 
@@ -235,7 +253,7 @@ static void enter_undo(void *ctx)
 	struct attach *a = ctx;
 
 	if (a->first && !a->core_runs)
-		xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false);
+		(void)xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false, NULL);
 }
 
 /* Also when it could not be spoken to just now: it is tried once more. */
@@ -266,6 +284,9 @@ static int core_run(void *ctx, struct xg_err *err)
 	rc = xg_core_fill(s->guest, a->kernel, a->personality, &s->row.core, banner, &entry, err);
 	if (!rc)
 		rc = xg_core_start(s->guest, s->ops->store, &a->os, &a->plan, &s->row.core, entry, err);
+	/* It was sent off and may be slow: only the next operation can know what became of it. */
+	if (rc == -ETIMEDOUT)
+		a->core_runs = a->owed = true;
 	if (rc)
 		return rc;
 	(void)xg_fault_point("personality started", NULL);
@@ -284,7 +305,7 @@ static void core_announce_undo(void *ctx)
 	struct attach *a = ctx;
 
 	if (a->first)
-		xg_announce_core_remove(a->s->ops->store, a->id.domid);
+		(void)xg_announce_core_remove(a->s->ops->store, a->id.domid, NULL);
 }
 
 static int core_announce_run(void *ctx, struct xg_err *err)
@@ -378,7 +399,7 @@ static void announce_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	xg_announce_device_remove(a->s->ops->store, a->id);
+	(void)xg_announce_device_remove(a->s->ops->store, a->id, NULL);
 }
 
 static int announce_run(void *ctx, struct xg_err *err)
@@ -493,7 +514,8 @@ static int attach_work(struct attach *a, struct xg_err *err)
 	}
 	attach_begin(a);
 	rc = xg_steps_run(&steps, a, err);
-	(void)xg_state_operation_remove(a->s->ops->state, a->s->uuid, NULL);
+	if (!a->owed)
+		(void)xg_state_operation_remove(a->s->ops->state, a->s->uuid, NULL);
 	return rc;
 }
 

@@ -127,7 +127,7 @@ int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_d
 }
 
 /* PATH with all below it, and then what is empty above it, LEVELS of it. */
-static int prune_once(struct xg_store *s, const char *path, int levels)
+static int prune_once(struct xg_store *s, const char *path, int levels, struct xg_err *err)
 {
 	char at[XG_STORE_PATH_MAX];
 	char **children, *slash;
@@ -135,45 +135,47 @@ static int prune_once(struct xg_store *s, const char *path, int levels)
 	int rc;
 
 	snprintf(at, sizeof(at), "%s", path);
-	rc = xg_store_remove(s, at, NULL);
+	rc = xg_store_remove(s, at, err);
 	while (!rc && levels-- > 0 && (slash = strrchr(at, '/'))) {
 		*slash = '\0';
-		rc = xg_store_list(s, at, &children, &count, NULL);
+		rc = xg_store_list(s, at, &children, &count, err);
 		if (rc)
 			return rc == -ENOENT ? 0 : rc;
 		free(children);
 		if (count)
 			return 0;
-		rc = xg_store_remove(s, at, NULL);
+		rc = xg_store_remove(s, at, err);
 	}
 	return rc;
 }
 
 /* As a transaction: what is empty now may be another operation's folder a moment later. */
-static void prune(struct xg_store *s, const char *path, int levels)
+static int prune(struct xg_store *s, const char *path, int levels, struct xg_err *err)
 {
 	int rc = -EAGAIN, tries;
 
 	for (tries = 0; rc == -EAGAIN && tries < XG_STORE_RETRIES; tries++) {
-		rc = xg_store_begin(s, NULL);
+		rc = xg_store_begin(s, err);
 		if (rc)
-			return;
-		rc = prune_once(s, path, levels);
+			return rc;
+		rc = prune_once(s, path, levels, err);
 		if (rc)
 			(void)xg_store_end(s, false, NULL);
 		else
-			rc = xg_store_end(s, true, NULL);
+			rc = xg_store_end(s, true, err);
 	}
+	return rc;
 }
 
-void xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id)
+int xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX];
+	int rc;
 
 	xg_frontend_path(id, path);
-	prune(s, path, 2);
+	rc = prune(s, path, 2, err);
 	xg_backend_path(id, path);
-	prune(s, path, 2);
+	return rc ? rc : prune(s, path, 2, err);
 }
 
 /* ---- the backend's process ------------------------------------------------------------------------------------ */
@@ -292,29 +294,34 @@ int xg_connect_backend_start(struct xg_store *s, const char *program, struct xg_
 	return rc ? rc : backend_ready_wait(s, path, ready, log, err);
 }
 
-/* The backend's process, by the id noted when it was started; -1 when there is none any more. */
-static int backend_pidfd(struct xg_store *s, struct xg_link_id id)
+/* The backend's process, by the id noted when it was started: *RET is -1 when there is none any more. */
+static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, struct xg_err *err)
 {
 	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], exe[64], link[1024];
 	uint64_t pid;
 	ssize_t len;
-	int fd;
+	int fd, rc;
 
+	*ret = -1;
 	xg_backend_path(id, back);
 	snprintf(path, sizeof(path), "%s/pid", back);
-	if (xg_store_read_u64(s, path, &pid, NULL) || pid < 2 || pid > INT32_MAX)
-		return -1;
+	rc = xg_store_read_u64(s, path, &pid, err);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	if (pid < 2 || pid > INT32_MAX)
+		return xg_fail(err, EINVAL, "%s is %llu, no process", path, (unsigned long long)pid);
 	fd = syscall(SYS_pidfd_open, (pid_t)pid, 0u);
 	if (fd < 0)
-		return -1;
+		return errno == ESRCH ? 0 : xg_fail_errno(err, errno, "the backend's process %u", (unsigned int)pid);
 	/* The number may be another process's by now: it has to be a backend's. */
 	snprintf(exe, sizeof(exe), "/proc/%u/exe", (unsigned int)pid);
 	len = readlink(exe, link, sizeof(link) - 1);
 	link[len > 0 ? len : 0] = '\0';
 	if (strstr(link, "xengraft-backend"))
-		return fd;
-	close(fd);
-	return -1;
+		*ret = fd;
+	else
+		close(fd);
+	return 0;
 }
 
 static bool pidfd_ended(int fd, int timeout_ms)
@@ -327,10 +334,11 @@ static bool pidfd_ended(int fd, int timeout_ms)
 int xg_connect_backend_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
 	char front[XG_STORE_PATH_MAX], back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
-	int fd xg_auto_close = backend_pidfd(s, id);
+	int fd xg_auto_close = -1;
+	int rc = backend_pidfd(s, id, &fd, err);
 
-	if (fd < 0)
-		return 0;
+	if (rc || fd < 0)
+		return rc;
 	xg_frontend_path(id, front);
 	xg_backend_path(id, back);
 	snprintf(path, sizeof(path), "%s/online", back);
@@ -525,12 +533,12 @@ static int announce_driver(struct xg_store *s, uint32_t domid, uint32_t n, const
 	return xg_store_writef(s, err, path, "xengraft %s %s", what, version);
 }
 
-static void announce_driver_remove(struct xg_store *s, uint32_t domid, uint32_t n)
+static int announce_driver_remove(struct xg_store *s, uint32_t domid, uint32_t n, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX];
 
 	snprintf(path, sizeof(path), "/local/domain/%u/drivers/%u", domid, n);
-	(void)xg_store_remove(s, path, NULL);
+	return xg_store_remove(s, path, err);
 }
 
 int xg_announce_core(struct xg_store *s, uint32_t domid, const struct xg_image *image, const struct xg_core_record *core,
@@ -550,13 +558,14 @@ int xg_announce_core(struct xg_store *s, uint32_t domid, const struct xg_image *
 	return rc ? rc : announce_driver(s, domid, DRIVERS_CORE, what, image->note.version, err);
 }
 
-void xg_announce_core_remove(struct xg_store *s, uint32_t domid)
+int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/xengraft/personality", domid);
-	prune(s, path, 1);
-	announce_driver_remove(s, domid, DRIVERS_CORE);
+	rc = prune(s, path, 1, err);
+	return rc ? rc : announce_driver_remove(s, domid, DRIVERS_CORE, err);
 }
 
 int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_image *image,
@@ -574,7 +583,7 @@ int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg
 	return rc ? rc : announce_driver(s, id.domid, id.devid, what, image->note.version, err);
 }
 
-void xg_announce_device_remove(struct xg_store *s, struct xg_link_id id)
+int xg_announce_device_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
-	announce_driver_remove(s, id.domid, id.devid);
+	return announce_driver_remove(s, id.domid, id.devid, err);
 }

@@ -25,7 +25,7 @@ void xg_backend_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX]);
 /* Creates both areas, states Initialising. -EEXIST when the backend's is there already. */
 int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_disk_spec *spec, const char *guest,
 		     const char *uuid, struct xg_err *err);
-void xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id);
+int xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 
 /*
  * Starts PROGRAM (absolute) for the backend area and waits until it says ready: its capabilities are then there.
@@ -47,9 +47,9 @@ int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_d
 /* What the guest may read about what the host installed; also ~/drivers/<n>. */
 int xg_announce_core(struct xg_store *s, uint32_t domid, const struct xg_image *image, const struct xg_core_record *core,
 		     struct xg_err *err);
-void xg_announce_core_remove(struct xg_store *s, uint32_t domid);
+int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *err);
 int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_image *image,
 		       const struct xg_device_record *device, struct xg_err *err);
-void xg_announce_device_remove(struct xg_store *s, struct xg_link_id id);
+int xg_announce_device_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 
 #endif

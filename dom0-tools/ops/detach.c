@@ -33,32 +33,50 @@ static void __attribute__((format(printf, 2, 3))) notice(struct xg_ops *ops, con
 	ops->notice(ops->ctx, text);
 }
 
+/* What went wrong first, for whoever goes on all the same. */
+struct first {
+	int rc;
+	struct xg_err err, now;
+};
+
+static void went(struct first *f, int rc)
+{
+	if (!rc || f->rc)
+		return;
+	f->rc = rc;
+	f->err = f->now;
+}
+
 int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
 		struct xg_err *err)
 {
-	struct xg_err first = XG_ERR_NONE;
+	struct first f = { .rc = 0 };
 	bool window = core && row->device.va.v;
 
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	tell(ops, "end the backend");
 	(void)xg_fault_point("end the backend", NULL);
-	(void)xg_connect_backend_stop(ops->store, id, &first);
+	went(&f, xg_connect_backend_stop(ops->store, id, &f.now));
 	if (window) {
-		(void)xg_device_remove(core, &row->device, row->vdev, true, first.code ? NULL : &first);
+		went(&f, xg_device_remove(core, &row->device, row->vdev, true, &f.now));
 		tell(ops, "close the driver");
 		(void)xg_fault_point("close the driver", NULL);
-		(void)xg_device_shut(core, &row->device, row->vdev, first.code ? NULL : &first);
+		went(&f, xg_device_shut(core, &row->device, row->vdev, &f.now));
 		tell(ops, "free the window");
 		(void)xg_fault_point("free the window", NULL);
-		(void)xg_device_destroy(core, &row->device, row->vdev, first.code ? NULL : &first);
+		went(&f, xg_device_destroy(core, &row->device, row->vdev, &f.now));
 	}
 	(void)xg_fault_point("forget the disk", NULL);
-	xg_announce_device_remove(ops->store, id);
-	xg_connect_areas_remove(ops->store, id);
-	(void)xg_state_device_remove(ops->state, row->uuid, row->devid, first.code ? NULL : &first);
-	if (first.code && err)
-		*err = first;
-	return -first.code;
+	/* What is not done stays on record, with the backend's process, and can be done again. */
+	if (!f.rc)
+		went(&f, xg_announce_device_remove(ops->store, id, &f.now));
+	if (!f.rc)
+		went(&f, xg_connect_areas_remove(ops->store, id, &f.now));
+	if (!f.rc)
+		went(&f, xg_state_device_remove(ops->state, row->uuid, row->devid, &f.now));
+	if (f.rc && err)
+		*err = f.err;
+	return f.rc;
 }
 
 /* ---- detach -------------------------------------------------------------------------------------------------- */
@@ -80,7 +98,7 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 	if (rc)
 		return rc;
 	rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
-	if (rc && !force)
+	if (rc && !(force && xg_core_is_gone(rc)))
 		return rc;
 	if (s->ops->dry_run) {
 		tell(s->ops, "remove the disk");
@@ -142,10 +160,10 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
 	if (!rc)
 		rc = xg_core_remove(core, err);
-	if (rc && rc != -ENODEV && rc != -ESTALE)
+	if (rc && !xg_core_is_gone(rc))
 		return rc;
-	xg_announce_core_remove(s->ops->store, s->guest->info.domid);
-	return xg_state_guest_remove(s->ops->state, s->uuid, err);
+	rc = xg_announce_core_remove(s->ops->store, s->guest->info.domid, err);
+	return rc ? rc : xg_state_guest_remove(s->ops->state, s->uuid, err);
 }
 
 int xg_withdraw(struct xg_ops *ops, const char *guest, struct xg_err *err)
@@ -167,43 +185,49 @@ static bool window_known(const struct xg_device_row *rows, size_t count, uint64_
 	return i < count;
 }
 
-/* A window that the guest allocated for a process that died before it could note the address. */
-static void recover_window(struct xg_session *s, struct xg_core *core)
+/*
+ * A window that the guest allocated, or is about to, for a process that died before it could note the address. The
+ * guest's word is good enough to name a window of its own: the personality frees no other, nor one in use.
+ */
+static int recover_window(struct xg_session *s, struct xg_core *core, struct xg_err *err)
 {
-	const struct xg_core_header *shared = xg_window_header(core->window);
 	struct xg_device_record orphan = { .va = { 0 } };
-	struct xg_device_row *rows = NULL;
-	struct xg_core_header h;
-	size_t count = 0;
+	struct xg_device_row *rows;
+	struct xg_reply reply;
+	uint32_t command;
+	size_t count;
+	int rc = xg_core_last(core, &command, &reply, err);
 
-	memcpy(&h, shared, sizeof(h));
-	if (h.command.op != XG_CMD_WINDOW_ALLOC || h.reply.seq != h.command.seq || h.reply.status)
-		return;
-	if (xg_state_device_list(s->ops->state, s->uuid, &rows, &count, NULL))
-		return;
-	orphan.va = XG_GVA(h.reply.values[0]);
-	/* The guest's word is good enough to name a window of its own: the personality frees no other. */
+	if (rc || command != XG_CMD_WINDOW_ALLOC || reply.status)
+		return rc;
+	rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
+	if (rc)
+		return rc;
+	orphan.va = XG_GVA(reply.values[0]);
 	if (!window_known(rows, count, orphan.va.v))
-		(void)xg_device_destroy(core, &orphan, "orphaned window", NULL);
+		rc = xg_device_destroy(core, &orphan, "orphaned window", err);
 	free(rows);
+	return rc;
 }
 
-/* Did the personality get as far as running? Its start takes milliseconds, so this waits for it. */
-static int recover_getting_in(struct xg_session *s, const struct xg_operation_row *op, struct xg_core **ret)
+/* Was the thread sent into the window? Then it is waited for; else it gives up. */
+static int recover_getting_in(struct xg_session *s, const struct xg_operation_row *op, struct xg_err *err)
 {
-	uint64_t end = xg_now_ms() + 3000;
-	struct timespec pause = { .tv_nsec = 50000000 };
-	int rc = -ENOENT;
+	bool gone = s->row.core.va.v && xg_getin_gone(s->guest, &op->plan);
+	int rc = gone ? xg_core_wait(s->guest, &s->row.os, &s->row.core, err) : 0;
 
-	while (s->row.core.va.v && rc) {
-		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, ret, NULL);
-		if (rc && xg_now_ms() >= end)
-			break;
-		if (rc)
-			nanosleep(&pause, NULL);
-	}
-	xg_getin_leave(s->guest, s->ops->store, &op->plan, rc == 0);
-	return rc;
+	return rc ? rc : xg_getin_leave(s->guest, s->ops->store, &op->plan, gone, err);
+}
+
+/* *RET stays NULL when the personality is not there: never was, or not any more. */
+static int recover_reach(struct xg_session *s, const struct xg_operation_row *op, struct xg_core **ret,
+			 struct xg_err *err)
+{
+	int rc = op->getting_in ? recover_getting_in(s, op, err) : 0;
+
+	if (!rc && s->row.core.va.v)
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, ret, err);
+	return xg_core_is_gone(rc) ? 0 : rc;
 }
 
 /* The device that OP was about: taken away, unless the operation had come to its end. */
@@ -233,9 +257,10 @@ static int recover_core(struct xg_session *s, struct xg_core *core, struct xg_er
 	if (rc || count)
 		return rc;
 	rc = core ? xg_core_remove(core, err) : 0;
+	if (!rc)
+		rc = xg_announce_core_remove(s->ops->store, s->guest->info.domid, err);
 	if (rc)
 		return rc;
-	xg_announce_core_remove(s->ops->store, s->guest->info.domid);
 	memset(&s->row, 0, sizeof(s->row));
 	return xg_state_guest_remove(s->ops->state, s->uuid, err);
 }
@@ -251,13 +276,11 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 		return rc == -ENOENT ? 0 : rc;
 	notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up", (long long)op.pid, op.verb,
 	       op.devid, op.step);
-	if (op.getting_in)
-		(void)recover_getting_in(s, &op, &core);
-	else if (s->row.core.va.v)
-		(void)xg_core_open(s->guest, &s->row.os, &s->row.core, &core, NULL);
-	if (core && !strcmp(op.step, XG_STEP_WINDOW))
-		recover_window(s, core);
-	rc = recover_device(s, core, &op, err);
+	rc = recover_reach(s, &op, &core, err);
+	if (!rc && core && !strcmp(op.step, XG_STEP_WINDOW))
+		rc = recover_window(s, core, err);
+	if (!rc)
+		rc = recover_device(s, core, &op, err);
 	if (!rc && !strcmp(op.verb, "attach"))
 		rc = recover_core(s, core, err);
 	if (rc)
@@ -305,32 +328,35 @@ static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *guest, str
 	rc = xg_state_device_list(ops->state, guest->uuid, &rows, &count, err);
 	if (rc)
 		return rc;
-	for (i = 0; i < count; i++) {
+	for (i = 0; !rc && i < count; i++) {
 		struct xg_link_id id = { .domid = guest->domid, .devid = rows[i].devid };
 
 		if (!areas_are_of(ops, id, guest->uuid))
 			continue;
-		(void)xg_connect_backend_stop(ops->store, id, NULL);
-		xg_connect_areas_remove(ops->store, id);
+		rc = xg_connect_backend_stop(ops->store, id, err);
+		if (!rc)
+			rc = xg_connect_areas_remove(ops->store, id, err);
 	}
 	free(rows);
-	return xg_state_guest_remove(ops->state, guest->uuid, err);
+	return rc ? rc : xg_state_guest_remove(ops->state, guest->uuid, err);
 }
 
 int xg_sweep(struct xg_ops *ops, struct xg_err *err)
 {
 	struct xg_guest_row *rows;
 	size_t count, i;
-	int rc;
+	int rc, now;
 
 	if (ops->dry_run)
 		return 0;
 	rc = xg_state_guest_list(ops->state, &rows, &count, err);
 	if (rc)
 		return rc;
-	for (i = 0; !rc && i < count; i++)
-		if (guest_is_gone(&rows[i]))
-			rc = sweep_guest(ops, &rows[i], err);
+	for (i = 0; i < count; i++) {
+		now = guest_is_gone(&rows[i]) ? sweep_guest(ops, &rows[i], rc ? NULL : err) : 0;
+		if (!rc)
+			rc = now;
+	}
 	free(rows);
 	return rc;
 }

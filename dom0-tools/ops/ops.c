@@ -134,9 +134,8 @@ int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **r
 		rc = session_alive_check(&s->guest->info, err);
 	if (!rc)
 		rc = session_lock(s, err);
-	if (!rc)
-		rc = xg_sweep(ops, err);
 	if (!rc) {
+		(void)xg_sweep(ops, NULL);	/* another guest's trouble is not this one's */
 		rc = xg_state_guest_get(ops->state, s->uuid, &s->row, err);
 		if (rc == -ENOENT)
 			rc = 0;
