@@ -47,10 +47,13 @@ void xg_table_cache_destroy(struct xg_table_cache *c)
 	free(c);
 }
 
-/* A frame that the guest does not have (now) is the guest's doing, as an entry that is not there. */
+/*
+ * A frame that the guest does not have (now), or that is not its own (Xen's, another's), is what the guest's tables say, as
+ * an entry that is not there.
+ */
 static int page_gone(int rc)
 {
-	return rc == -EINVAL || rc == -ENOENT ? -EFAULT : rc;
+	return rc == -EINVAL || rc == -ENOENT || rc == -EBUSY || rc == -EPERM ? -EFAULT : rc;
 }
 
 static int table_copy(struct xg_guest *g, struct gfn frame, uint64_t *ret, struct xg_err *err)

@@ -904,6 +904,65 @@ START_TEST(map_calls_that_fail)
 }
 END_TEST
 
+/* A frame that Xen will not let Dom0 map: its own part of a PV guest's tables, or another domain's page. */
+#define NOT_OURS (FAKE_LINUX_FREE + 77u)
+
+static const struct xg_guest_ops *fake_ops;
+static unsigned int asked_for_not_ours;
+static int not_ours_says;
+
+static int map_but_one(struct xg_guest *g, const struct gfn *frames, size_t count, enum xg_prot prot, int *errors, void **ret,
+		       struct xg_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < count && !errors; i++)
+		if (frames[i].n == NOT_OURS) {
+			asked_for_not_ours++;
+			return xg_fail_errno(err, not_ours_says, "cannot map frame %#" PRIx64, frames[i].n);
+		}
+	return fake_ops->map(g, frames, count, prot, errors, ret, err);
+}
+
+/* ROW: a guest's type, where a variable points to, what Xen says, and whether it is asked at all. */
+static const struct {
+	enum xg_guest_type type;
+	uint64_t pointer;
+	int says;
+	bool asked;
+	int code;
+} not_ours[] = {
+	{ XG_GUEST_PV, UINT64_C(0xffff8000828d8000), EBUSY, false, 0 },
+	{ XG_GUEST_PV, UINT64_C(0xffff87fffffff000), EBUSY, false, 0 },
+	{ XG_GUEST_PV, UINT64_C(0xffff900000000000), EBUSY, true, 0 },
+	{ XG_GUEST_PVH, UINT64_C(0xffff8000828d8000), EPERM, true, 0 },
+	{ XG_GUEST_PVH, UINT64_C(0xffff900000000000), EINVAL, true, 0 },
+	{ XG_GUEST_PVH, UINT64_C(0xffff900000000000), ESRCH, true, ESRCH },	/* the domain is gone */
+};
+
+START_TEST(pointers_into_what_is_not_the_guests)
+{
+	struct fake_linux_spec spec = { .type = not_ours[_i].type };
+	struct fake_linux *f = fake_linux_new(&spec, NULL);
+	struct xg_guest_ops ops = *f->guest->ops;
+	uint64_t *variable = fake_linux_at(f, f->vmcoreinfo_data);
+
+	variable[1] = not_ours[_i].pointer;
+	*fake_linux_entry(f, XG_GVA(not_ours[_i].pointer), 4) = (uint64_t)NOT_OURS << XG_PAGE_SHIFT | 0x67;
+	fake_ops = f->guest->ops;
+	ops.map = map_but_one;
+	f->guest->ops = &ops;
+	asked_for_not_ours = 0;
+	not_ours_says = not_ours[_i].says;
+	if (not_ours[_i].code)
+		must_refuse(f, not_ours[_i].code, "cannot map frame");
+	else
+		xg_kernel_close(must_open(f));
+	ck_assert_uint_eq(asked_for_not_ours > 0, not_ours[_i].asked);
+	fake_linux_free(f);
+}
+END_TEST
+
 /* ---- The report ----------------------------------------------------------------------------------------------- */
 
 static char *printed(int (*print)(FILE *, const struct xg_guest_info *, const struct xg_os *, const char *, struct xg_err *),
@@ -995,6 +1054,7 @@ int main(void)
 	tcase_add_test(t, a_write_is_whole_or_not_at_all);
 	tcase_add_test(t, a_changed_mapping_is_seen);
 	tcase_add_loop_test(t, map_calls_that_fail, 0, LAYOUTS);
+	tcase_add_loop_test(t, pointers_into_what_is_not_the_guests, 0, sizeof(not_ours) / sizeof(not_ours[0]));
 	tcase_add_test(t, report_as_text);
 	tcase_add_test(t, report_as_json);
 	suite_add_tcase(s, t);
