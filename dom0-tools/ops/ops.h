@@ -4,7 +4,7 @@
  * undoes what a crash left, and then works.
  *
  * All block; none prints. When an attach fails, the guest, xenstore and the database are as before; a detach that
- * was not refused is carried through, whatever it meets.
+ * was not refused goes on whatever it meets, and what could not be done stays on record.
  */
 #ifndef XG_OPS_H
 #define XG_OPS_H

@@ -15,13 +15,13 @@ sources='dom0-tools hotswap lib guest-stubs'
 folders="$sources tests driver-gen driver-repo hypervisor-patches"
 documents="README.md docs/*.md docs/decisions/*.md docs/man/*.[1-8] $(find $folders -name README.md | LC_ALL=C sort)"
 
-# Files, by their path from the top; links, from the document.
+# Files, by their path from the top or from the document; links, from the document.
 top='dom0-tools|hotswap|lib|guest-stubs|tests|docs'
 for doc in $documents; do
 	for path in $(plain $doc | grep -oE "(^|[^/a-z.-])($top)(/[A-Za-z0-9_*.-]+)+\.[A-Za-z0-9*]+\>" | grep -oE "($top)/.*"); do
 		# A tarball goes without the lab.
 		case $path in tests/lab/*) [ -e tests/lab/xenlab ] || continue ;; esac
-		ls -d $path >/dev/null 2>&1 || fail "$doc: there is no $path"
+		ls -d $path >/dev/null 2>&1 || ls -d $(dirname $doc)/$path >/dev/null 2>&1 || fail "$doc: there is no $path"
 	done
 	for link in $(sed -n 's/.*](\([^)#:]*\)).*/\1/p' $doc); do
 		[ -e "$(dirname $doc)/$link" ] || fail "$doc: its link leads nowhere: $link"
