@@ -17,3 +17,4 @@ EXTRA_DIST += tests/lib/deps.tab tests/fuzz/README.md
 include tests/unit/elf.mk
 include tests/unit/backend.mk
 include tests/unit/inspect.mk
+include tests/abi/local.mk

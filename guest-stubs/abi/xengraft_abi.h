@@ -311,7 +311,7 @@ struct xg_request {
 	uint16_t flags;		/* XG_RQ_* */
 	uint32_t nr_segments;
 	uint32_t tag;		/* < queue_depth, unique among a queue's requests in flight: an index for the driver */
-	struct xg_segment *segments;
+	struct xg_segment *segments;	/* there during SUBMIT alone */
 	uint64_t personality;	/* the personality's own */
 };
 
