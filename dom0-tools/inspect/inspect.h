@@ -34,7 +34,9 @@ struct xg_kernel;	/* an opened kernel: an xg_os and its symbol table, bound to a
 
 /*
  * Looks at G's memory. -ENOENT: no Linux found (the text says what was looked for: still booting, or another
- * system); -ENOTSUP: a kernel whose tables this reader does not understand, the text says why. *ret borrows G.
+ * system); -ENOTSUP: a kernel whose tables this reader does not understand, the text says why. -ENODEV: G went away
+ * or is another domain now. -EMFILE: forged pages without end; -ENOTUNIQ: two that could be the kernel's, where no CPU could
+ * be asked. *ret borrows G and holds no mapping of it.
  */
 int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err);
 void xg_kernel_close(struct xg_kernel *k);	/* NULL is fine */
@@ -53,7 +55,11 @@ struct xg_translation {
 };
 
 int xg_kernel_translate(struct xg_kernel *k, struct gva addr, struct xg_translation *ret, struct xg_err *err);
-/* Copies BYTES at ADDR; crosses pages. Writing goes to the frames whatever the guest's own protection says. */
+/*
+ * Copies BYTES at ADDR; crosses pages. Page tables are walked anew each time. Writing goes to the frames whatever the guest's
+ * own protection says; it is all or nothing as far as mappings go, at most XG_MAP_MAX pages, and an aligned write of 4 or
+ * 8 bytes is one store with release order.
+ */
 int xg_kernel_read(struct xg_kernel *k, struct gva addr, void *buf, size_t bytes, struct xg_err *err);
 int xg_kernel_read_u64(struct xg_kernel *k, struct gva addr, uint64_t *ret, struct xg_err *err);
 int xg_kernel_write(struct xg_kernel *k, struct gva addr, const void *buf, size_t bytes, struct xg_err *err);
