@@ -39,14 +39,18 @@ static const struct bus_row bus_table[] = {
 
 	ROW(LEAVING, DRAINED,        RELEASE,  ENDED,   ENDED),
 
-	ROW(CLOSED,  FRONT_ABSENT,   NOTHING,  CLOSED,  ENDED),
+	/*
+	 * Where no frontend is, the next one is waited for: xen-blkfront gives a device up for good when the first
+	 * that it sees of its backend is Closed.
+	 */
+	ROW(CLOSED,  FRONT_ABSENT,   ANNOUNCE, WAIT,    ENDED),
 	ROW(CLOSED,  FRONT_STARTING, ANNOUNCE, WAIT,    WAIT),
 	ROW(CLOSED,  FRONT_READY,    CONNECT,  LIVE,    LIVE),
 	ROW(CLOSED,  FRONT_CLOSING,  NOTHING,  CLOSED,  ENDED),
 	ROW(CLOSED,  STOP,           NOTHING,  ENDED,   ENDED),
 	ROW(CLOSED,  GONE,           NOTHING,  ENDED,   ENDED),
 
-	ROW(FAILED,  FRONT_ABSENT,   NOTHING,  CLOSED,  ENDED),
+	ROW(FAILED,  FRONT_ABSENT,   ANNOUNCE, WAIT,    ENDED),
 	ROW(FAILED,  FRONT_STARTING, ANNOUNCE, WAIT,    WAIT),
 	ROW(FAILED,  FRONT_CLOSING,  NOTHING,  CLOSED,  ENDED),
 	ROW(FAILED,  STOP,           NOTHING,  ENDED,   ENDED),

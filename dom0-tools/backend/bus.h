@@ -3,8 +3,8 @@
  * The life of a backend as a state machine: event + state -> action. Pure; disk.c sees the events and carries
  * the actions out.
  *
- *      +--------- announce ------------+
- *      v                               |
+ *      +--------------------- frontend starting, or none there ---------------+
+ *      v                                                                       |
  *    WAIT --frontend ready--> LIVE --frontend closing--> CLOSING --drained--> CLOSED
  *                              | ^                                             |
  *                              | +----------------- frontend ready ------------+
