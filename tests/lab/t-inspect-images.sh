@@ -56,7 +56,7 @@ boot()
 	for n in $(seq 240); do
 		sleep 0.5
 		grep -q READY "$scratch/con" 2>/dev/null && break
-		[ "$n" -lt 240 ] && kill -0 %1 2>/dev/null || { cat "$scratch/con"; exit 99; }
+		if [ "$n" = 240 ] || ! kill -0 %1 2>/dev/null; then cat "$scratch/con"; exit 99; fi
 	done
 	sleep 0.5	# the loop that follows READY: the processor is in user mode
 	printf 'stop\ninfo registers\n' >&9

@@ -95,7 +95,10 @@ have=""
 for kernel in 6.1 6.12; do [ ! -d "/lab/guest/$kernel" ] || have="$have $kernel"; done
 [ -n "$have" ] || exit 77
 if [ $# -gt 0 ]; then
-	for k in "$@"; do kind $(echo "$k" | tr / ' '); done
+	for k in "$@"; do
+		rest=${k#*/}
+		kind "${k%%/*}" "${rest%/*}" "${rest#*/}"
+	done
 	exit $failed
 fi
 refusals "${have##* }"
