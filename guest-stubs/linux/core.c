@@ -164,7 +164,7 @@ static int run(const struct xg_command *c, uint64_t *values, struct xg_window **
 		return run_leave();
 	default:
 		*ret_window = xg_window_find(c->args[0]);
-		return *ret_window ? run_on_window(c, *ret_window) : -XG_E_INVAL;
+		return *ret_window ? run_on_window(c, *ret_window) : -XG_E_NODEV;
 	}
 }
 
