@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # text for another shell
 # The lab's test of itself: xenlab run tests/lab/selftest.sh [root/kernel/type]...
 # Each guest must start, answer with output and status, answer several callers at once, take files,
 # use a disk through its own blkfront, and be noticed when it goes.

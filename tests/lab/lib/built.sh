@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The tree under test, as `make install` leaves it, in a cpio archive of its own for Dom0's initrd.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034,SC2154 # the parts share their variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The images: Dom0's root (boots fast, so it is small), the shelf (a read-only disk with everything
 # that Dom0 needs now and then: guests' kernels and roots, large programs), and the guests' roots.
@@ -39,8 +39,6 @@ xen_links()
 	for tool in "$tree"/usr/lib/xen-4.17/bin/*; do
 		ln -sf "../lib/xen-4.17/bin/${tool##*/}" "$tree/usr/sbin/${tool##*/}"
 	done
-	# libxl looks for its device model here.
-	ln -sf ../../../libexec/xen-qemu-system-i386 "$tree/usr/lib/xen-4.17/bin/qemu-system-i386"
 }
 
 e2fs_links() { ln -sf mke2fs "$1/usr/sbin/mkfs.ext4"; ln -sf e2fsck "$1/usr/sbin/fsck.ext4"; }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The pool: one tree with the files of every Debian package the lab needs, none of it installed.
 # apt resolves and fetches, as this machine has it configured; nobody here knows a mirror's name.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One run: put the job into an archive, boot the machine, pass on what the script prints, and tell
 # the script's own verdict from the lab's.
@@ -51,6 +51,7 @@ boot()
 	xen_args+="dom0_max_vcpus=$dom0_vcpus bootscrub=0 loglvl=warning guest_loglvl=warning "
 	xen_args+=$xen_extra
 	dom0_args="console=hvc0 panic=-1 rdinit=/init $dom0_extra"
+	# shellcheck disable=SC2054 # these commas are QEMU's
 	machine=(-accel tcg -cpu "max,-smap,-xsave" -machine q35 -smp "$smp" -m "$mem"
 		-display none -no-reboot -nodefaults
 		-serial "file:$logs/console.log" -monitor none
@@ -110,7 +111,7 @@ verdict()
 	else
 		say "Dom0 did not boot"
 	fi
-	return $LAB_BROKE
+	return "$LAB_BROKE"
 }
 
 finish()
@@ -162,7 +163,9 @@ run()
 
 	boot
 	watchdog
-	tail -c +1 -f -s 0.1 --pid="$qemu" "$logs/script.log"
+	# In the background, because bash runs a trap only between commands, or in wait.
+	tail -c +1 -f -s 0.1 --pid="$qemu" "$logs/script.log" &
+	wait $!
 	wait "$qemu"
 	qemu=""
 	verdict
