@@ -141,8 +141,9 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "+vNVh", options, NULL)) != -1) {
 		switch (c) {
 		case 'v':
+			if (cli.verbose)	/* twice: what Xen's libraries have to say, too */
+				xg_log_level_set(XG_LOG_DEBUG);
 			cli.verbose = true;
-			xg_log_level_set(XG_LOG_DEBUG);
 			break;
 		case 'N':
 			cli.ops.dry_run = true;

@@ -257,6 +257,8 @@ static int recover_core(struct xg_session *s, struct xg_core *core, struct xg_er
 	if (rc || count)
 		return rc;
 	rc = core ? xg_core_remove(core, err) : 0;
+	if (rc == -EBUSY)
+		return 0;	/* a disk that was removed by force is still held open in the guest: it stays, recorded */
 	if (!rc)
 		rc = xg_announce_core_remove(s->ops->store, s->guest->info.domid, err);
 	if (rc)

@@ -17,10 +17,10 @@ nothing() { t_same traces "$(t_traces)" "$clean"; }
 
 killed_first()
 {
-	! XENGRAFT_FAULT="kill:$1" xengraft disk-attach crash $spec
+	t_not env XENGRAFT_FAULT="kill:$1" xengraft disk-attach crash $spec
 	# Another disk's attach finds the traces and removes them first.
 	xengraft disk-attach crash /root/c2.img,raw,xvdc,rw
-	! xengraft disk-list crash | grep -q xvdb
+	t_not sh -c "xengraft disk-list crash | grep -q xvdb"
 	lab-guest exec crash 'test ! -e /dev/xvdb && dd if=/dev/xvdc of=/dev/null bs=64k count=4 2>/dev/null'
 	xengraft disk-detach crash xvdc
 	xengraft withdraw crash
@@ -29,7 +29,7 @@ killed_first()
 
 killed_later()
 {
-	! XENGRAFT_FAULT="kill:$1" xengraft disk-attach crash $spec
+	t_not env XENGRAFT_FAULT="kill:$1" xengraft disk-attach crash $spec
 	xengraft disk-attach crash $spec
 	lab-guest exec crash 'dd if=/dev/xvdb of=/dev/null bs=64k count=4 2>/dev/null'
 	xengraft disk-detach crash xvdb
@@ -44,9 +44,9 @@ failed()
 killed_in_detach()
 {
 	xengraft disk-attach crash $spec
-	! XENGRAFT_FAULT="kill:$1" xengraft disk-detach crash xvdb
+	t_not env XENGRAFT_FAULT="kill:$1" xengraft disk-detach crash xvdb
 	xengraft disk-detach crash xvdb || xengraft disk-list crash
-	! xengraft disk-list crash | grep -q xvdb
+	t_not sh -c "xengraft disk-list crash | grep -q xvdb"
 	xengraft withdraw crash
 	nothing
 }
@@ -107,7 +107,7 @@ interrupted()
 # Dom0 goes away for good while the first stage waits: the guest frees what it took.
 gives_up()
 {
-	! XENGRAFT_FAULT=kill:entered xengraft disk-attach crash $spec
+	t_not env XENGRAFT_FAULT=kill:entered xengraft disk-attach crash $spec
 	# Nobody of Dom0 comes. Six to twelve seconds by the guest's clock; kthreads are seen from inside.
 	lab-guest exec crash 'n=0; while grep -qs "^xengraft$" /proc/[0-9]*/comm && [ $n -lt 300 ]; do sleep 0.1; n=$((n + 1)); done; ! grep -s "^xengraft$" /proc/[0-9]*/comm'
 	xengraft disk-attach crash $spec
