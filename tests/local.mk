@@ -17,4 +17,5 @@ EXTRA_DIST += tests/lib/deps.tab tests/fuzz/README.md
 include tests/unit/elf.mk
 include tests/unit/backend.mk
 include tests/unit/inspect.mk
+include tests/unit/lead.mk
 include tests/abi/local.mk

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The base library, and what gets a driver into a guest and out again: hotswap (but for link) and ops.
+XG_LEAD_TESTS = \
+	tests/unit/test_attach \
+	tests/unit/test_base \
+	tests/unit/test_disk_spec \
+	tests/unit/test_policy \
+	tests/unit/test_stage1 \
+	tests/unit/test_state \
+	tests/unit/test_vdev \
+	tests/fault/test_attach_fault
+
+check_PROGRAMS += $(XG_LEAD_TESTS)
+TESTS += $(XG_LEAD_TESTS)
+
+tests_unit_test_base_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_base_LDADD = lib/base/libxgbase.a $(XG_TEST_LIBS)
+
+tests_unit_test_disk_spec_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_disk_spec_LDADD = lib/xen/libxgxen.a lib/base/libxgbase.a $(XL_LIBS) $(XG_TEST_LIBS)
+
+tests_unit_test_policy_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_policy_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
+
+tests_unit_test_stage1_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_stage1_LDADD = hotswap/libxghotswap.a $(XG_TEST_LIBS)
+
+tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/base/libxgbase.a $(SQLITE_LIBS) $(XG_TEST_LIBS)
+
+tests_unit_test_vdev_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_vdev_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
+
+# The operations on a fake host. The fakes come before the libraries, so that theirs are the functions that are linked.
+XG_RIG_SOURCES = \
+	tests/lib/elf_builder.c tests/lib/elf_builder.h \
+	tests/lib/fake_evtchn.c \
+	tests/lib/fake_host.c tests/lib/fake_host.h \
+	tests/lib/fake_linux.c tests/lib/fake_linux.h \
+	tests/lib/fake_store.c \
+	tests/lib/ops_rig.c tests/lib/ops_rig.h
+XG_RIG_LINKING = $(AM_LDFLAGS) \
+	-Wl,--wrap=poll,--wrap=sqlite3_step,--wrap=sqlite3_exec,--wrap=fork,--wrap=socketpair
+XG_RIG_LIBS = dom0-tools/ops/libxgops.a hotswap/libxghotswap.a dom0-tools/inspect/libxginspect.a \
+	lib/elf/libxgelf.a lib/xen/libxgxen.a lib/base/libxgbase.a \
+	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
+
+tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(XG_RIG_SOURCES)
+tests_unit_test_attach_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_attach_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_attach_LDADD = $(XG_RIG_LIBS)
+
+tests_fault_test_attach_fault_SOURCES = tests/fault/test_attach_fault.c $(XG_RIG_SOURCES)
+tests_fault_test_attach_fault_CFLAGS = $(XG_TEST_CFLAGS)
+tests_fault_test_attach_fault_LDFLAGS = $(XG_RIG_LINKING)
+tests_fault_test_attach_fault_LDADD = $(XG_RIG_LIBS)
+
+# In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand times.
+check_PROGRAMS += tests/lib/xengraft-backend-fake
+tests_lib_xengraft_backend_fake_SOURCES = tests/lib/fake_backend.c
+tests_lib_xengraft_backend_fake_CFLAGS = $(XG_CFLAGS)
+tests_lib_xengraft_backend_fake_LDFLAGS =
