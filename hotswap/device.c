@@ -137,12 +137,14 @@ int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg
 	return 0;
 }
 
-static int queue_check(const struct xg_queue *q, uint32_t number, struct xg_err *err)
+_Static_assert(1u << 2 == XG_RING_PAGES_MAX, "ring_order is at most 2, see xg_connect_params()");
+
+static int queue_check(const struct xg_queue *q, uint32_t number, uint32_t ring_pages, struct xg_err *err)
 {
 	uint32_t i;
 
-	if (!q->ring_pages || q->ring_pages > XG_RING_PAGES_MAX || (q->ring_pages & (q->ring_pages - 1)))
-		return xg_fail(err, EPROTO, "queue %u has a ring of %u pages", number, q->ring_pages);
+	if (q->ring_pages != ring_pages)
+		return xg_fail(err, EPROTO, "queue %u has a ring of %u pages, wanted %u", number, q->ring_pages, ring_pages);
 	for (i = 0; i < q->ring_pages; i++)
 		if (q->ring_ref[i] < 8)	/* the first eight are the toolstack's own: public/grant_table.h */
 			return xg_fail(err, EPROTO, "queue %u grants its ring by the reserved reference %u", number,
@@ -153,7 +155,7 @@ static int queue_check(const struct xg_queue *q, uint32_t number, struct xg_err 
 }
 
 int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
-		   struct xg_device_rings *ret, struct xg_err *err)
+		   const struct xg_block_params *params, struct xg_device_rings *ret, struct xg_err *err)
 {
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_device_rings rings = { .nr_queues = 0 };
@@ -170,10 +172,10 @@ int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg
 	rings.nr_queues = __atomic_load_n(&h->block.nr_queues, __ATOMIC_RELAXED);
 	memcpy(rings.queues, h->queues, sizeof(rings.queues));
 	rings.limits = h->limits;
-	if (!rings.nr_queues || rings.nr_queues > XG_QUEUES_MAX)
-		return xg_fail(err, EPROTO, "the driver opened %u queues", rings.nr_queues);
+	if (rings.nr_queues != params->nr_queues || rings.nr_queues > XG_QUEUES_MAX)
+		return xg_fail(err, EPROTO, "the driver opened %u queues, wanted %u", rings.nr_queues, params->nr_queues);
 	for (i = 0; i < rings.nr_queues; i++) {
-		rc = queue_check(&rings.queues[i], i, err);
+		rc = queue_check(&rings.queues[i], i, 1u << params->ring_order, err);
 		if (rc)
 			return rc;
 	}

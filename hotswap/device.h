@@ -36,8 +36,9 @@ int xg_device_alloc(struct xg_core *core, const struct xg_image *image, struct x
 int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg_image *image, const char *name,
 		   const char *banner, const struct xg_block_params *params, struct xg_device_record *record,
 		   struct xg_err *err);
+/* -EPROTO: what the driver published is not what PARAMS, as given to xg_device_fill(), asked for. */
 int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
-		   struct xg_device_rings *ret, struct xg_err *err);
+		   const struct xg_block_params *params, struct xg_device_rings *ret, struct xg_err *err);
 int xg_device_add(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err);
 /* -EBUSY: mounted or otherwise open in the guest, and not FORCE. Done already: 0. */
 int xg_device_remove(struct xg_core *core, const struct xg_device_record *record, const char *name, bool force,

@@ -44,6 +44,18 @@ static int window_page_check(const struct xg_translation *t, struct gva va, bool
 		       text ? "read-only and executable text" : "writable data");
 }
 
+/* A frame that is text at one address and data at another could be written and executed. PAGE is the last known. */
+static int window_frame_check(const struct xg_window *w, uint32_t page, struct xg_err *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < page; i++)
+		if (w->frames[i].n == w->frames[page].n)
+			return xg_fail(err, EPERM, "window pages %u and %u are the same frame %#llx of the guest", i, page,
+				       (unsigned long long)w->frames[i].n);
+	return 0;
+}
+
 static int window_find(struct xg_window *w, const struct xg_os *os, struct xg_err *err)
 {
 	uint32_t i, pages = w->text_pages + w->data_pages;
@@ -59,6 +71,9 @@ static int window_find(struct xg_window *w, const struct xg_os *os, struct xg_er
 		if (rc)
 			return rc;
 		w->frames[i] = t.frame;
+		rc = window_frame_check(w, i, err);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

@@ -378,7 +378,7 @@ static void open_undo(void *ctx)
 static int open_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	int rc = xg_device_open(a->core, &a->os, &a->row.device, &a->rings, err);
+	int rc = xg_device_open(a->core, &a->os, &a->row.device, &a->params, &a->rings, err);
 
 	if (rc)
 		open_undo(a);

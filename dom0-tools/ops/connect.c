@@ -409,6 +409,10 @@ int xg_connect_params(struct xg_store *s, struct xg_link_id id, unsigned int vcp
 		return rc;
 	if (!sectors)
 		return xg_fail(err, EINVAL, "the disk is empty: the backend offers 0 sectors");
+	if (logical < XG_ABI_SECTOR || (logical & (logical - 1)) || physical < logical || (physical & (physical - 1)) ||
+	    sectors % (logical / XG_ABI_SECTOR))
+		return xg_fail(err, EINVAL, "the backend offers %llu sectors in blocks of %llu and %llu bytes",
+			       (unsigned long long)sectors, (unsigned long long)logical, (unsigned long long)physical);
 	p.sectors = sectors;
 	p.logical_bytes = logical;
 	p.physical_bytes = physical;

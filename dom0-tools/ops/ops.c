@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "dom0-tools/ops/policy.h"
+#include "dom0-tools/ops/vdev.h"
 #include "hotswap/wait.h"
 
 #define LOCK_WAIT_MS 10000
@@ -210,28 +211,22 @@ int xg_driver_find(const struct xg_ops *ops, const char *device, const char *mod
 int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, struct xg_guest **ret_guest,
 		   struct xg_guest_row *ret_row, struct xg_device_row *ret_device, struct xg_err *err)
 {
-	struct xg_device_row *rows = NULL;
-	char uuid[XG_UUID_TEXT];
+	char uuid[XG_UUID_TEXT], name[32];
 	struct xg_guest *g;
-	size_t count = 0, i;
+	uint32_t devid;
 	int rc;
 
-	rc = xg_guest_open(guest, &g, err);
+	rc = xg_vdev_parse(vdev, &devid, name, err);
+	if (!rc)
+		rc = xg_guest_open(guest, &g, err);
 	if (rc)
 		return rc;
 	xg_uuid_text(g->info.uuid, uuid);
-	rc = xg_state_guest_get(ops->state, uuid, ret_row, NULL);
+	rc = xg_state_guest_get(ops->state, uuid, ret_row, err);
 	if (!rc)
-		rc = xg_state_device_list(ops->state, uuid, &rows, &count, err);
-	else if (rc == -ENOENT)
-		rc = 0;
-	for (i = 0; !rc && i < count && strcmp(rows[i].vdev, vdev); i++)
-		;
-	if (!rc && i == count)
+		rc = xg_state_device_get(ops->state, uuid, devid, ret_device, err);
+	if (rc == -ENOENT)
 		rc = xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", g->info.name, vdev);
-	if (!rc)
-		*ret_device = rows[i];
-	free(rows);
 	if (rc)
 		xg_guest_close(g);
 	else
