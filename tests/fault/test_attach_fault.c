@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "tests/lib/fault.h"
 #include "tests/lib/ops_rig.h"
 
 #define POINTS_MAX 1000	/* far above what an operation takes */
@@ -92,7 +93,7 @@ static void from_detached(void)
 	must_work(detach, "detach");
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------------------------------------ */
 
 /* Runs OPERATION with its Nth call failing; false when it has no such call. */
 static bool fails_at(unsigned int n, int (*operation)(struct xg_err *err), int *ret_rc)
@@ -127,7 +128,34 @@ START_TEST(attach_that_fails_leaves_nothing)
 		next_one_works();
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
-	ck_assert_uint_gt(n, 200);
+	ck_assert_uint_gt(n, 120);
+}
+END_TEST
+
+START_TEST(attach_without_memory_leaves_nothing)
+{
+	struct xg_err err;
+	unsigned int n;
+	int rc, hit;
+
+	for (n = 1; n < POINTS_MAX; n++) {
+		from_nothing();
+		fault_arm(n);
+		rc = attach(&err);
+		hit = fault_disarm();
+		snprintf(fake_host->struck_at, sizeof(fake_host->struck_at), "allocation %u failed", n);
+		ck_assert_msg(hit || !rc, "%s: %d, %s", fake_host->struck_at, rc, err.text);
+		if (rc == 0) {
+			must_be_attached();
+			take_away();
+		}
+		if (!hit)
+			break;
+		must_be_clean(true);
+		next_one_works();
+	}
+	ck_assert_uint_lt(n, POINTS_MAX);
+	ck_assert_uint_gt(n, 30);
 }
 END_TEST
 
@@ -165,7 +193,7 @@ START_TEST(what_fails_can_be_done_again)
 }
 END_TEST
 
-/* ---- kill -9 ------------------------------------------------------------------------------------------------------------ */
+/* ---- kill -9 ------------------------------------------------------------------------------------------- */
 
 /* True when it died at its Nth call; false when it has no such call. */
 static bool killed_at(unsigned int n, int (*operation)(struct xg_err *err))
@@ -243,6 +271,7 @@ int main(void)
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, attach_that_fails_leaves_nothing);
+	tcase_add_test(t, attach_without_memory_leaves_nothing);
 	tcase_add_loop_test(t, what_fails_can_be_done_again, 0, 3);
 	tcase_add_loop_test(t, killed_anywhere_the_next_one_cleans_up, 0, 4);
 	suite_add_tcase(s, t);

@@ -40,9 +40,10 @@ int main(int argc, char **argv)
 		return 1;
 	if (mode && !strcmp(mode, "stubborn"))
 		signal(SIGTERM, SIG_IGN);
-	if (!mode || strcmp(mode, "hang"))
+	if (!mode || strcmp(mode, "hang")) {
 		say(fd, "ready\n");
-	close(fd);
+		close(fd);
+	}
 	for (;;)
 		pause();
 }

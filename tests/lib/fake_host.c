@@ -39,7 +39,7 @@ static void crash(const char *why)
 		snprintf(fake_host->crash, sizeof(fake_host->crash), "%s", why);
 }
 
-/* ---- The kernel's symbols that the first stage needs --------------------------------------------------------------- */
+/* ---- The kernel's symbols that the first stage needs --------------------------------------------------- */
 
 #define AT_DATA ((uint64_t)(FAKE_LINUX_DATA - FAKE_LINUX_IMAGE) * XG_PAGE_SIZE)
 #define AT_WATCH (AT_DATA + 0x4000)
@@ -79,7 +79,7 @@ struct xg_mailbox *fake_mailbox(void)
 	return (struct xg_mailbox *)(page + XG_PAGE_SIZE - sizeof(struct xg_mailbox));
 }
 
-/* ---- Windows ------------------------------------------------------------------------------------------------------ */
+/* ---- Windows ------------------------------------------------------------------------------------------- */
 
 uint64_t *fake_window_entry(const struct fake_window *w, uint32_t n)
 {
@@ -178,7 +178,15 @@ static void window_free(struct fake_window *w)
 	*w = (struct fake_window){ .va = 0 };
 }
 
-/* ---- The first stage ------------------------------------------------------------------------------------------------ */
+void fake_guest_free(uint64_t va)
+{
+	struct fake_window *w = fake_window_find(va);
+
+	if (w)
+		window_free(w);
+}
+
+/* ---- The first stage ----------------------------------------------------------------------------------- */
 
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
 extern const struct { uint32_t offset, function; } xg_stage1_fixups[], xg_stage1_fixups_end[];
@@ -337,7 +345,7 @@ void fake_guest_run(void)
 		stage_wait();
 }
 
-/* ---- The personality ------------------------------------------------------------------------------------------------- */
+/* ---- The personality ----------------------------------------------------------------------------------- */
 
 static struct xg_core_header *core_header(void)
 {
@@ -506,7 +514,7 @@ void fake_guest_event(void)
 	fake_host->event = true;
 }
 
-/* ---- The backend's half of xenstore ------------------------------------------------------------------------------------ */
+/* ---- The backend's half of xenstore -------------------------------------------------------------------- */
 
 #define BACKEND "/local/domain/0/backend/xengraft-vbd/7/"
 #define FRONTEND "/local/domain/7/xengraft/vbd/"
@@ -567,7 +575,7 @@ void fake_store_changed(const char *path)
 		backend_sees(devid, value);
 }
 
-/* ---- Time: hotswap/wait.h ---------------------------------------------------------------------------------------------- */
+/* ---- Time: hotswap/wait.h ------------------------------------------------------------------------------ */
 
 uint64_t xg_now_ms(void)
 {
@@ -605,7 +613,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return rc;
 }
 
-/* ---- Fault points --------------------------------------------------------------------------------------------------------- */
+/* ---- Fault points -------------------------------------------------------------------------------------- */
 
 static bool point_counts(bool changes)
 {
@@ -640,7 +648,7 @@ void fake_strike(unsigned int nth, bool kills)
 	fake_host->struck_at[0] = '\0';
 }
 
-/* ---- Xen's view of the guest: lib/xen/guest.h ------------------------------------------------------------------------------- */
+/* ---- Xen's view of the guest: lib/xen/guest.h ---------------------------------------------------------- */
 
 static const struct xg_guest_ops *plain_ops;
 static struct xg_guest_ops ops;
@@ -719,7 +727,7 @@ int xg_guest_open(const char *name_or_id, struct xg_guest **ret, struct xg_err *
 	return 0;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------------------------------------- */
+/* ---- All of it ----------------------------------------------------------------------------------------- */
 
 static void *shared(size_t size)
 {
@@ -785,7 +793,7 @@ void fake_host_teardown(void)
 	munmap(pristine_memory, FAKE_LINUX_PAGES * XG_PAGE_SIZE);
 }
 
-/* ---- What is not as it was ------------------------------------------------------------------------------------------------------ */
+/* ---- What is not as it was ----------------------------------------------------------------------------- */
 
 static char dirt[400];
 

@@ -128,6 +128,8 @@ const char *fake_store_get(const char *path);	/* NULL: not there */
 void fake_store_set(const char *path, const char *value);
 void fake_store_forget(const char *path);
 
+/* The window at VA goes, as if it had never been. */
+void fake_guest_free(uint64_t va);
 /* The page at VA in the guest; NULL: not mapped. */
 void *fake_guest_at(uint64_t va);
 struct fake_window *fake_window_find(uint64_t va);

@@ -32,7 +32,7 @@ struct xg_store {
 	char watched[256];
 };
 
-/* ---- The nodes themselves ---------------------------------------------------------------------------------------- */
+/* ---- The nodes themselves ------------------------------------------------------------------------------ */
 
 static struct nodes shared(void)
 {
@@ -128,7 +128,7 @@ void fake_store_forget(const char *path)
 	forget(shared(), path);
 }
 
-/* ---- lib/xen/store.h ------------------------------------------------------------------------------------------------- */
+/* ---- lib/xen/store.h ----------------------------------------------------------------------------------- */
 
 static int point(const char *what, const char *path, bool changes, struct xg_err *err)
 {

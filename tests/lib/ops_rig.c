@@ -34,7 +34,7 @@ static void must(bool ok, const char *what)
 	abort();
 }
 
-/* ---- Images ------------------------------------------------------------------------------------------------------ */
+/* ---- Images -------------------------------------------------------------------------------------------- */
 
 const char rig_personality_notes[] =
 	"kind=personality\nabi=1\nos=linux\nrelease=" FAKE_RELEASE "\nbuild-id=" FAKE_BUILD_ID
@@ -102,7 +102,7 @@ static void images_write(void)
 	free(image);
 }
 
-/* ---- The folder --------------------------------------------------------------------------------------------------- */
+/* ---- The folder ---------------------------------------------------------------------------------------- */
 
 static void files_remove(void)
 {
@@ -171,7 +171,7 @@ void rig_teardown(void)
 	fake_host_teardown();
 }
 
-/* ---- The operations -------------------------------------------------------------------------------------------------- */
+/* ---- The operations ------------------------------------------------------------------------------------ */
 
 static void append(char *to, size_t size, const char *text)
 {
@@ -260,7 +260,7 @@ int rig_recover(struct xg_err *err)
 	return rc;
 }
 
-/* ---- What is left -------------------------------------------------------------------------------------------------------- */
+/* ---- What is left -------------------------------------------------------------------------------------- */
 
 long rig_ask(const char *sql)
 {
@@ -340,7 +340,7 @@ const char *rig_not_attached(void)
 	return NULL;
 }
 
-/* ---- Fault points in the libraries below (ld --wrap): SQLite, processes --------------------------------------------------- */
+/* ---- Fault points in the libraries below (ld --wrap): SQLite, processes -------------------------------- */
 
 int __wrap_sqlite3_step(sqlite3_stmt *st);
 int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *arg, char **err);
@@ -379,7 +379,7 @@ pid_t __wrap_fork(void)
 	return -1;
 }
 
-/* ---- In place of the C library's: nobody cuts the power here, and a slow disk would make seconds of it ------------------- */
+/* ---- In place of the C library's: nobody cuts the power here, and a slow disk would make seconds of it - */
 
 int fsync(int fd)
 {

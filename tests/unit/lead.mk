@@ -50,9 +50,10 @@ tests_unit_test_attach_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_attach_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_attach_LDADD = $(XG_RIG_LIBS)
 
-tests_fault_test_attach_fault_SOURCES = tests/fault/test_attach_fault.c $(XG_RIG_SOURCES)
+tests_fault_test_attach_fault_SOURCES = tests/fault/test_attach_fault.c tests/lib/fault.c tests/lib/fault.h \
+	$(XG_RIG_SOURCES)
 tests_fault_test_attach_fault_CFLAGS = $(XG_TEST_CFLAGS)
-tests_fault_test_attach_fault_LDFLAGS = $(XG_RIG_LINKING)
+tests_fault_test_attach_fault_LDFLAGS = $(XG_RIG_LINKING) $(XG_FAULT_LINKING)
 tests_fault_test_attach_fault_LDADD = $(XG_RIG_LIBS)
 
 # In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand times.

@@ -174,7 +174,7 @@ static void *const stubs[FUNCTIONS] = {
 	stub_vfree, stub_memset, stub_handler,
 };
 
-/* ---- laying it out: page 0 the cave, page 1 a jump to each stub, for those lie out of a direct call's reach -------- */
+/* ---- laying it out: page 0 the cave, page 1 a jump to each stub, for those lie out of a direct call's reach  */
 
 static void trampoline_write(uint8_t *at, const void *target)
 {
@@ -265,7 +265,7 @@ static void call_thread(void)
 	call(row.thread, 0, 0, 0);
 }
 
-/* ---- the callback, in the watch thread ----------------------------------------------------------------------------- */
+/* ---- the callback, in the watch thread ----------------------------------------------------------------- */
 
 START_TEST(callback_makes_a_thread_and_leaves)
 {
@@ -313,7 +313,7 @@ START_TEST(callback_without_a_thread_says_so)
 }
 END_TEST
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------ */
+/* ---- the thread ---------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *what;

@@ -131,7 +131,7 @@ static bool integrity_ok(void)
 	return ask("SELECT integrity_check = 'ok' FROM pragma_integrity_check") == 1;
 }
 
-/* ---- round trips ---------------------------------------------------------------------------------------------- */
+/* ---- round trips --------------------------------------------------------------------------------------- */
 
 START_TEST(guest_comes_back_as_it_was)
 {
@@ -317,7 +317,7 @@ START_TEST(uuid_as_xen_writes_it)
 }
 END_TEST
 
-/* ---- files that are not ours ------------------------------------------------------------------------------------ */
+/* ---- files that are not ours --------------------------------------------------------------------------- */
 
 static void raw_sql(const char *sql)
 {
@@ -392,7 +392,7 @@ START_TEST(row_of_another_size_is_refused)
 }
 END_TEST
 
-/* ---- processes at once ------------------------------------------------------------------------------------------ */
+/* ---- processes at once --------------------------------------------------------------------------------- */
 
 #define WRITERS 4
 #define ROUNDS 40
@@ -448,7 +448,7 @@ START_TEST(writers_at_once_lose_nothing)
 }
 END_TEST
 
-/* ---- killed at any write ---------------------------------------------------------------------------------------- */
+/* ---- killed at any write ------------------------------------------------------------------------------- */
 
 static int writes_left = -1;	/* -1: not counted */
 
