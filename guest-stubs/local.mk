@@ -22,7 +22,8 @@ guest-stubs/drivers/blkif-virtual.o: guest-stubs/drivers/blkif_virtual.c $(XG_DR
 	$(CC) $(XG_DRIVER_FLAGS) -DXG_DRIVER_VERSION='"$(VERSION)"' -I$(srcdir)/guest-stubs/abi \
 		-c -o $@ $(srcdir)/guest-stubs/drivers/blkif_virtual.c
 
-EXTRA_DIST += $(XG_DRIVER_INCLUDES) guest-stubs/drivers/blkif_virtual.c
+EXTRA_DIST += $(XG_DRIVER_INCLUDES) guest-stubs/drivers/blkif_virtual.c \
+	guest-stubs/abi/README.md guest-stubs/drivers/README.md
 
 # ---- The Linux personality: sources are installed, since images are built where the kernel's headers are -------
 

@@ -14,10 +14,10 @@ xg_arena_text:
 	ANNOTATE_NOENDBR	/* its address is no place to jump to */
 	.skip	XG_ARENA_TEXT_PAGES * 4096, 0xcc
 
-	.section .data.xengraft_arena, "aw"
+	.section .bss.xengraft_arena, "aw", @nobits
 	.balign	4096
 	.globl	xg_arena_data
 xg_arena_data:
-	.skip	XG_ARENA_DATA_PAGES * 4096, 0
+	.skip	XG_ARENA_DATA_PAGES * 4096
 
 	.section .note.GNU-stack, "", @progbits
