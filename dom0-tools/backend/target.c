@@ -88,6 +88,16 @@ static int target_size_file(const struct target_spec *spec, struct target *t, co
 	return 0;
 }
 
+/* A device that is read-only opens for writing all the same, and then fails each write. */
+static int target_writable_block(const struct target_spec *spec, int fd, struct xg_err *err)
+{
+	int read_only = 0;
+
+	if (!spec->writable || ioctl(fd, BLKROGET, &read_only) || !read_only)
+		return 0;
+	return xg_fail(err, EROFS, "%s is a read-only device", spec->path);
+}
+
 static int target_size_block(const struct target_spec *spec, struct target *t, struct xg_err *err)
 {
 	unsigned int physical;
@@ -107,8 +117,10 @@ static int target_size_block(const struct target_spec *spec, struct target *t, s
 
 static int target_size(const struct target_spec *spec, struct target *t, const struct stat *st, struct xg_err *err)
 {
-	int rc = t->block ? target_size_block(spec, t, err) : target_size_file(spec, t, st, err);
+	int rc = t->block ? target_writable_block(spec, t->fd, err) : 0;
 
+	if (!rc)
+		rc = t->block ? target_size_block(spec, t, err) : target_size_file(spec, t, st, err);
 	if (!rc && !t->sectors)
 		rc = xg_fail(err, EINVAL, "%s is empty", spec->path);
 	return rc;

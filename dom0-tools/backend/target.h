@@ -36,7 +36,8 @@ struct target {
 
 /*
  * ENOENT, EACCES, ...: as open(2) says. EISDIR, EINVAL: no disk (wrong kind, empty, no whole number of
- * sectors). EBUSY: another process writes it, or reads it and this one would write; or it is mounted.
+ * sectors). EROFS: a device that takes no writes. EBUSY: another process writes it, or reads it and this one
+ * would write; or it is mounted.
  */
 int target_open(const struct target_spec *spec, struct target *ret, struct xg_err *err);
 void target_close(struct target *t);	/* once; a zeroed one with fd -1 is fine */

@@ -142,6 +142,16 @@ says_why_it_cannot_start()
 	printf 'x%.0s' $(seq 700) >/run/t/odd.img
 	back_nodes 1 /run/t/odd.img r; start_fails "no multiple of 512"
 	back_nodes 1 /run/t/small.img x; start_fails "neither r nor w"
+	/usr/sbin/mke2fs -q -F -t ext2 /run/t/small.img
+	losetup -r /dev/loop6 /run/t/small.img
+	back_nodes 1 /dev/loop6 w; start_fails "/dev/loop6 is a read-only device"
+	losetup -d /dev/loop6
+	losetup /dev/loop6 /run/t/small.img
+	mkdir -p /mnt/small
+	mount -t ext2 /dev/loop6 /mnt/small
+	back_nodes 1 /dev/loop6 w; start_fails "/dev/loop6 is mounted or otherwise in use"
+	umount /mnt/small
+	losetup -d /dev/loop6
 	back_nodes 1 /run/t/small.img r /local/domain/0/device/vbd/1; start_fails "is not domain $domid's"
 	back_nodes 2 /run/t/small.img w
 	$backend --path "$(back 2)" --log $log
@@ -381,7 +391,8 @@ domid=$(xl domid g1)
 lab-guest exec g1 'modprobe xen-blkfront' || exit 99
 disk=""
 for d in /dev/vd?; do
-	[ "$(cat "/sys/block/${d##*/}/serial")" = shelf ] || disk=$d
+	# The lab's own disks have other names.
+	case $(cat "/sys/block/${d##*/}/serial") in lab*) disk=$d ;; esac
 done
 
 t_case "backend: says why it can't start" says_why_it_cannot_start
