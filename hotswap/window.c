@@ -59,23 +59,16 @@ static int window_frame_check(const struct xg_window *w, uint32_t page, struct x
 static int window_find(struct xg_window *w, const struct xg_os *os, struct xg_err *err)
 {
 	uint32_t i, pages = w->text_pages + w->data_pages;
-	struct xg_translation t;
-	int rc;
+	struct xg_translation t[XG_WINDOW_PAGES_MAX];
+	int rc = xg_translate_pages(w->guest, os, w->va, pages, t, err);
 
-	for (i = 0; i < pages; i++) {
-		struct gva va = gva_add(w->va, (uint64_t)i * XG_PAGE_SIZE);
-
-		rc = xg_translate(w->guest, os, va, &t, err);
+	for (i = 0; !rc && i < pages; i++) {
+		rc = window_page_check(&t[i], gva_add(w->va, (uint64_t)i * XG_PAGE_SIZE), i < w->text_pages, err);
+		w->frames[i] = t[i].frame;
 		if (!rc)
-			rc = window_page_check(&t, va, i < w->text_pages, err);
-		if (rc)
-			return rc;
-		w->frames[i] = t.frame;
-		rc = window_frame_check(w, i, err);
-		if (rc)
-			return rc;
+			rc = window_frame_check(w, i, err);
 	}
-	return 0;
+	return rc;
 }
 
 int xg_window_open(struct xg_guest *g, const struct xg_os *os, struct gva va, uint32_t text_pages,

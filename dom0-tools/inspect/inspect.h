@@ -67,5 +67,8 @@ int xg_kernel_write(struct xg_kernel *k, struct gva addr, const void *buf, size_
 /* The walk alone, for windows that are found again from the database: no symbols needed. */
 int xg_translate(struct xg_guest *g, const struct xg_os *os, struct gva addr, struct xg_translation *ret,
 		 struct xg_err *err);
+/* The same for COUNT pages from ADDR (page-aligned) on, each page table read once. All or nothing. */
+int xg_translate_pages(struct xg_guest *g, const struct xg_os *os, struct gva addr, size_t count,
+		       struct xg_translation *ret, struct xg_err *err);
 
 #endif

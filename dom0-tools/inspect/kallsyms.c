@@ -36,9 +36,9 @@ struct xg_ksyms {
 	uint8_t *names;		/* the compressed names, as in the kernel */
 	size_t names_bytes;
 	uint32_t *name_at;	/* of each symbol: where its entry begins in names */
-	int32_t *offsets;	/* raw; NULL once addresses are known */
-	uint64_t *addresses;	/* ascending */
+	int32_t *offsets;	/* as in the kernel; the addresses that they stand for ascend */
 	uint64_t relative_base;
+	struct gva offsets_at;	/* in the kernel: what XG_KSYMS_PLACE counts from */
 	/*
 	 * By name: chains, so that a guest with a million symbols of one name costs no more to take in than any other.
 	 */
@@ -53,7 +53,6 @@ void xg_ksyms_free(struct xg_ksyms *k)
 	free(k->names);
 	free(k->name_at);
 	free(k->offsets);
-	free(k->addresses);
 	free(k->heads);
 	free(k->next);
 	free(k);
@@ -182,6 +181,7 @@ static int offsets_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const
 {
 	int rc;
 
+	k->offsets_at = v->offsets;
 	k->offsets = calloc(k->count, sizeof(*k->offsets));
 	if (!k->offsets)
 		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
@@ -221,17 +221,43 @@ static bool entry_at(const struct xg_ksyms *k, size_t at, size_t *ret_head, size
 	return true;
 }
 
+/*
+ * In one pass over entry's token numbers from P to END: how many characters they spell, and the hash of those behind the
+ * first, which is the type and the first letter of the first token that has any.
+ */
+static size_t entry_scan(const struct xg_ksyms *k, const uint8_t *p, const uint8_t *end, uint32_t *ret_hash)
+{
+	const struct token *t;
+	uint32_t hash;
+	size_t chars;
+
+	while (p < end && !k->tokens[*p].len)
+		p++;
+	if (p == end)
+		return 0;
+	t = &k->tokens[*p++];
+	hash = t->tail;
+	chars = t->len;
+	for (; p < end; p++) {
+		t = &k->tokens[*p];
+		hash = hash * t->power + t->hash;
+		chars += t->len;
+	}
+	*ret_hash = hash_end(hash);
+	return chars;
+}
+
 /* Spelled out, entry I is a type and a name of a length that a kernel can have. */
-static int entry_check(const struct xg_ksyms *k, uint32_t i, size_t at, size_t head, size_t len, struct xg_err *err)
+static int entry_check(const struct xg_ksyms *k, uint32_t i, size_t at, size_t head, size_t len, uint32_t *ret_hash,
+		       struct xg_err *err)
 {
 	const uint8_t *p = k->names + at + head;
-	size_t chars = 0, n;
+	size_t chars;
 
 	if (head == 2 && (k->names[at + 1] & 0x80 || len < 0x80))
 		return xg_fail(err, ENOTSUP, "kallsyms entry %s has a length that is not written as kernels do",
 			       xg_number(i).text);
-	for (n = 0; n < len; n++)
-		chars += k->tokens[p[n]].len;
+	chars = entry_scan(k, p, p + len, ret_hash);
 	if (chars < 2 || chars > XG_KSYMS_NAME_MAX)
 		return xg_fail(err, ENOTSUP, "kallsyms entry %s spells %zu characters, 2 to %u make sense",
 			       xg_number(i).text, chars, XG_KSYMS_NAME_MAX);
@@ -265,11 +291,34 @@ static int names_grow(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 	return 0;
 }
 
+static int index_make(struct xg_ksyms *k, struct xg_err *err)
+{
+	uint32_t heads = 1;
+
+	while (heads < k->count)
+		heads *= 2;
+	k->heads = malloc(heads * sizeof(*k->heads));
+	k->next = malloc(k->count * sizeof(*k->next));
+	if (!k->heads || !k->next)
+		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
+	memset(k->heads, 0xff, heads * sizeof(*k->heads));	/* NOBODY */
+	k->head_mask = heads - 1;
+	return 0;
+}
+
+static void index_add(struct xg_ksyms *k, uint32_t i, uint32_t hash)
+{
+	uint32_t *head = &k->heads[hash & k->head_mask];
+
+	k->next[i] = *head;
+	*head = i;
+}
+
 static int names_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const struct xg_ksyms_source *s,
 		      struct xg_err *err)
 {
 	size_t at = 0, head, len;
-	uint32_t i = 0;
+	uint32_t i = 0, hash = 0;
 	int rc;
 
 	k->name_at = calloc(k->count, sizeof(*k->name_at));
@@ -282,9 +331,10 @@ static int names_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 				return rc;
 			continue;
 		}
-		rc = entry_check(k, i, at, head, len, err);
+		rc = entry_check(k, i, at, head, len, &hash, err);
 		if (rc)
 			return rc;
+		index_add(k, i, hash);
 		k->name_at[i++] = at;
 		at += head + len;
 	}
@@ -324,21 +374,6 @@ static char speller_next(struct speller *s)
 	return *s->letter++;
 }
 
-/* Of symbol I's name. The type is the first letter of the first token that has any. */
-static uint32_t hash_symbol(const struct xg_ksyms *k, uint32_t i)
-{
-	const struct speller s = spell(k, i);
-	const uint8_t *p = s.next;
-	uint32_t hash;
-
-	while (!k->tokens[*p].len)
-		p++;	/* ends: entry_check() found letters */
-	hash = k->tokens[*p++].tail;
-	for (; p < s.end; p++)
-		hash = hash * k->tokens[*p].power + k->tokens[*p].hash;
-	return hash_end(hash);
-}
-
 static uint32_t hash_name(const char *name)
 {
 	uint32_t hash = 0;
@@ -360,27 +395,6 @@ static bool symbol_is(const struct xg_ksyms *k, uint32_t i, const char *name)
 	return !*name;
 }
 
-static int index_build(struct xg_ksyms *k, struct xg_err *err)
-{
-	uint32_t heads = 1, i;
-
-	while (heads < k->count)
-		heads *= 2;
-	k->heads = malloc(heads * sizeof(*k->heads));
-	k->next = malloc(k->count * sizeof(*k->next));
-	if (!k->heads || !k->next)
-		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
-	memset(k->heads, 0xff, heads * sizeof(*k->heads));	/* NOBODY */
-	k->head_mask = heads - 1;
-	for (i = 0; i < k->count; i++) {
-		uint32_t *head = &k->heads[hash_symbol(k, i) & k->head_mask];
-
-		k->next[i] = *head;
-		*head = i;
-	}
-	return 0;
-}
-
 /* How many symbols are called NAME; *ret_first is one of them. */
 static uint32_t lookup(const struct xg_ksyms *k, const char *name, uint32_t *ret_first)
 {
@@ -396,7 +410,7 @@ static uint32_t lookup(const struct xg_ksyms *k, const char *name, uint32_t *ret
 
 /* ---- Use: addresses ------------------------------------------------------------------------------------------- */
 
-static uint64_t decode(const struct xg_ksyms *k, const struct xg_vmcoreinfo *v, enum xg_ksyms_encoding e, uint32_t i)
+static uint64_t decode(const struct xg_ksyms *k, enum xg_ksyms_encoding e, uint32_t i)
 {
 	int64_t offset = k->offsets[i];
 
@@ -406,7 +420,7 @@ static uint64_t decode(const struct xg_ksyms *k, const struct xg_vmcoreinfo *v, 
 	case XG_KSYMS_BASE:
 		return k->relative_base + (uint32_t)offset;
 	case XG_KSYMS_PLACE:
-		return v->offsets.v + i * sizeof(*k->offsets) + offset;
+		return k->offsets_at.v + i * sizeof(*k->offsets) + offset;
 	}
 	return 0;
 }
@@ -425,7 +439,7 @@ static bool encoding_fits(const struct xg_ksyms *k, const struct xg_vmcoreinfo *
 	if (!v->relative_base.v != (e == XG_KSYMS_PLACE))
 		return false;
 	for (i = 0; i < count; i++)
-		if (decode(k, v, e, symbols[i]) != anchors[i].at.v)
+		if (decode(k, e, symbols[i]) != anchors[i].at.v)
 			return false;
 	return true;
 }
@@ -461,20 +475,23 @@ static int encoding_choose(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, st
 		       anchors[0].name, anchors[1].name, anchors[2].name);
 }
 
-static int addresses_decode(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, struct xg_err *err)
+static uint64_t address(const struct xg_ksyms *k, uint32_t i)
 {
+	return decode(k, k->encoding, i);
+}
+
+static int addresses_check(const struct xg_ksyms *k, struct xg_err *err)
+{
+	uint64_t last = 0, next;
 	uint32_t i;
 
-	k->addresses = malloc(k->count * sizeof(*k->addresses));
-	if (!k->addresses)
-		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
 	for (i = 0; i < k->count; i++) {
-		k->addresses[i] = decode(k, v, k->encoding, i);
-		if (i && k->addresses[i] < k->addresses[i - 1])
+		next = address(k, i);
+		if (next < last)
 			return xg_fail(err, ENOTSUP, "kallsyms entry %s lies at %#" PRIx64 ", below the one before it",
-				       xg_number(i).text, k->addresses[i]);
+				       xg_number(i).text, next);
+		last = next;
 	}
-	free(xg_take(k->offsets));
 	return 0;
 }
 
@@ -492,13 +509,13 @@ int xg_ksyms_load(const struct xg_vmcoreinfo *v, const struct xg_ksyms_source *s
 	if (!rc)
 		rc = offsets_take(k, v, source, err);
 	if (!rc)
-		rc = names_take(k, v, source, err);
+		rc = index_make(k, err);
 	if (!rc)
-		rc = index_build(k, err);
+		rc = names_take(k, v, source, err);
 	if (!rc)
 		rc = encoding_choose(k, v, err);
 	if (!rc)
-		rc = addresses_decode(k, v, err);
+		rc = addresses_check(k, err);
 	if (rc)
 		return rc;
 	*ret = xg_take(k);
@@ -523,7 +540,7 @@ int xg_ksyms_find(const struct xg_ksyms *k, const char *name, struct gva *ret, s
 		return xg_fail(err, ENOENT, "the kernel has no symbol '%s'", name);
 	if (found > 1)
 		return xg_fail(err, ENOTUNIQ, "the kernel has %s symbols called '%s'", xg_number(found).text, name);
-	*ret = XG_GVA(k->addresses[i]);
+	*ret = XG_GVA(address(k, i));
 	return 0;
 }
 
@@ -534,14 +551,14 @@ int xg_ksyms_after(const struct xg_ksyms *k, struct gva addr, struct gva *ret, s
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (k->addresses[middle] <= addr.v)
+		if (address(k, middle) <= addr.v)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == k->count)
 		return xg_fail(err, ENOENT, "no symbol lies above %#" PRIx64, addr.v);
-	*ret = XG_GVA(k->addresses[low]);
+	*ret = XG_GVA(address(k, low));
 	return 0;
 }
 
@@ -555,5 +572,5 @@ struct gva xg_ksyms_at(const struct xg_ksyms *k, uint32_t i, char *ret_type, cha
 	while (n < XG_KSYMS_NAME_MAX - 1 && (name[n] = speller_next(&s)))
 		n++;
 	name[n] = '\0';
-	return XG_GVA(k->addresses[i]);
+	return XG_GVA(address(k, i));
 }

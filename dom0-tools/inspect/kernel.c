@@ -452,6 +452,22 @@ int xg_translate(struct xg_guest *g, const struct xg_os *os, struct gva addr, st
 	return xg_walk(&walk, addr, ret, err);
 }
 
+int xg_translate_pages(struct xg_guest *g, const struct xg_os *os, struct gva addr, size_t count,
+		       struct xg_translation *ret, struct xg_err *err)
+{
+	struct xg_walk walk = walk_of(g, os);
+	size_t i;
+	int rc = 0;
+
+	walk.cache = xg_table_cache_create();	/* for this one look: the guest may map something else there later */
+	if (!walk.cache)
+		return xg_fail(err, ENOMEM, "no memory to read page tables");
+	for (i = 0; !rc && i < count; i++)
+		rc = xg_walk(&walk, gva_add(addr, i * XG_PAGE_SIZE), &ret[i], err);
+	xg_table_cache_destroy(walk.cache);
+	return rc;
+}
+
 int xg_kernel_translate(struct xg_kernel *k, struct gva addr, struct xg_translation *ret, struct xg_err *err)
 {
 	return xg_translate(k->g, &k->os, addr, ret, err);

@@ -27,7 +27,16 @@ struct pointers {
 	bool full;	/* of different ones, or nearly so: sorting again would not help */
 };
 
-/* The frames of the image in the order of their addresses. */
+/* Neighbours from FIRST on, as many as the list has room for. */
+static void frames_add(struct frames *f, struct gfn first, uint64_t count)
+{
+	uint64_t i;
+
+	for (i = 0; i < count && f->count < XG_POINTED_VARIABLE_PAGES_MAX; i++)
+		f->at[f->count++] = XG_GFN(first.n + i);
+}
+
+/* The frames of the image in the order of their addresses. A large mapping is one step. */
 static int image_frames(const struct xg_walk *w, bool writable, struct frames *f, struct xg_err *err)
 {
 	struct xg_translation t;
@@ -46,9 +55,11 @@ static int image_frames(const struct xg_walk *w, bool writable, struct frames *f
 			step -= at & (step - 1);
 			continue;
 		}
-		step = XG_PAGE_SIZE;
+		step = t.mapping_bytes - ((XG_LINUX_IMAGE_START + at) & (t.mapping_bytes - 1));
+		if (step > XG_LINUX_IMAGE_BYTES - at)
+			step = XG_LINUX_IMAGE_BYTES - at;
 		if (t.writable == writable)
-			f->at[f->count++] = t.frame;
+			frames_add(f, t.frame, step >> XG_PAGE_SHIFT);
 	}
 	return 0;
 }
@@ -85,14 +96,15 @@ static void pointers_add(struct pointers *p, uint64_t word)
 		p->at[p->count++] = word;
 }
 
+/* A million words: most of them leave at the first comparison, which takes the top byte and the offset together. */
 static void words_collect(const uint64_t *words, struct pointers *p)
 {
-	size_t i;
+	const uint64_t *end = words + WORDS;
 
-	for (i = 0; i < WORDS; i++) {
-		uint64_t word = __atomic_load_n(words + i, __ATOMIC_RELAXED);
+	for (; words < end; words++) {
+		uint64_t word = __atomic_load_n(words, __ATOMIC_RELAXED);
 
-		if (word % XG_PAGE_SIZE == 0 && word >= POINTER_LOW && word < POINTER_HIGH)
+		if ((word & (POINTER_LOW | (XG_PAGE_SIZE - 1))) == POINTER_LOW && word < POINTER_HIGH)
 			pointers_add(p, word);
 	}
 }

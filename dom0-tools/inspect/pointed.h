@@ -9,9 +9,12 @@
 
 #include "dom0-tools/inspect/walk.h"
 
-/* Ceilings: 256 MiB of kernel variables (Debian's kernels have 14 to 31); pointers found in one batch of 4 MiB. */
+/*
+ * Ceilings: 256 MiB of kernel variables (Debian's kernels have 14 to 31); pointers found in one batch of 1 MiB. Mapping a
+ * page costs more than looking through it, so that a batch should not go far beyond what is searched.
+ */
 #define XG_POINTED_VARIABLE_PAGES_MAX 65536u
-#define XG_POINTED_BATCH_PAGES 1024u
+#define XG_POINTED_BATCH_PAGES 256u
 #define XG_POINTED_BATCH_POINTERS_MAX 4096u
 
 struct xg_pointed {
