@@ -19,3 +19,4 @@ include tests/unit/backend.mk
 include tests/unit/inspect.mk
 include tests/unit/lead.mk
 include tests/abi/local.mk
+include tests/bench/local.mk

@@ -1,0 +1,343 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The benchmarks' part in Dom0: ours beside the peers, in one boot. Called by tests/bench/bench.
+# Arguments: how many rounds, then groups (attach, io, memory, calls).
+#
+# Prints a line a figure, "RESULT group who what round value unit"; all else is for people to read.
+# shellcheck disable=SC2015,SC2016,SC2086 # failures end the run; text for the guest; our own names
+
+in=/root/in
+clock=$in/clock
+backing=/run/bench/disk.img	# in memory, the same for all
+loop=/dev/loop0			# the same bytes as a block device
+backing_mib=64
+
+result() { echo "RESULT $*"; }
+stop_on() { echo "bench: $*"; exit 1; }
+# ms NS
+ms() { awk -v ns="$1" 'BEGIN { printf "%.2f", ns / 1e6 }'; }
+
+prepare()
+{
+	mkdir -p /run/bench
+	dd if=/dev/urandom of=$backing bs=1M count=$backing_mib 2>/dev/null
+	truncate -s 1M /run/bench/small.img
+	losetup $loop $backing || stop_on "no loop device"
+}
+
+# start_guest NAME [OPTION...]
+start_guest()
+{
+	name=$1
+	shift
+	lab-guest start "$name" "$@" || stop_on "the guest $name did not start"
+	lab-guest put "$name" $clock /clock && lab-guest exec "$name" 'chmod +x /clock; modprobe xen-blkfront' ||
+		stop_on "the guest $name could not be prepared"
+}
+
+# ---- Who is compared ----------------------------------------------------------------------------------------------
+# Of xl's devices each needs a name of its own: a guest's blkfront lets go of one some time after the detach.
+
+xl_disk() { echo "format=raw,backendtype=$1,vdev=$2,access=rw,target=$3"; }
+
+# attach WHO GUEST VDEV
+attach()
+{
+	case $1 in
+	xengraft-file) xengraft disk-attach "$2" $backing,raw,"$3",rw >/dev/null 2>&1 ;;
+	xengraft-loop) xengraft disk-attach "$2" $loop,raw,"$3",rw >/dev/null 2>&1 ;;
+	blkback-loop) xl block-attach "$2" "$(xl_disk phy "$3" $loop)" ;;
+	qdisk-file) xl block-attach "$2" "$(xl_disk qdisk "$3" $backing)" ;;
+	qdisk-loop) xl block-attach "$2" "$(xl_disk qdisk "$3" $loop)" ;;
+	*) stop_on "who is $1?" ;;
+	esac
+}
+
+detach()
+{
+	case $1 in
+	xengraft*) xengraft disk-detach "$2" "$3" >/dev/null ;;
+	*) xl block-detach "$2" "$3" ;;
+	esac
+}
+
+# ---- attach -------------------------------------------------------------------------------------------------------
+
+# timed GUEST VDEV WHO ROUND COMMAND...: how long the command takes, and until the guest has read the first byte
+timed()
+{
+	guest=$1 vdev=$2 who=$3 round=$4
+	shift 4
+	lab-guest exec "$guest" "/clock arm /dev/$vdev /run/$vdev" || stop_on "cannot watch $vdev in $guest"
+	$clock run "$@" >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "$* failed"; }
+	read -r start end _ <<-END
+	$(tail -n 1 /run/bench/timed)
+	END
+	first=$(lab-guest exec "$guest" "/clock get /run/$vdev") || stop_on "$vdev did not appear in $guest"
+	result attach "$who" first-byte "$round" "$(ms $((first - start)))" ms
+	result attach "$who" command "$round" "$(ms $((end - start)))" ms
+}
+
+# The two clocks agree to what a question to the guest takes.
+clocks_agree()
+{
+	before=$($clock now)
+	there=$(lab-guest exec "$1" '/clock now')
+	after=$($clock now)
+	[ "$there" -gt $((before - 1000000)) ] && [ "$there" -lt $((after + 1000000)) ] ||
+		stop_on "clocks differ: $there is not within $before and $after"
+}
+
+attach_round()
+{
+	g=a$1
+	start_guest $g
+	clocks_agree $g
+	timed $g xvdf xl-block-attach $(($1 * 2 - 1)) xl block-attach $g "$(xl_disk phy xvdf $loop)"
+	timed $g xvdb xengraft-first "$1" xengraft disk-attach $g $backing,raw,xvdb,rw
+	xengraft disk-detach $g xvdb
+	timed $g xvdc xengraft-later $(($1 * 2 - 1)) xengraft disk-attach $g $backing,raw,xvdc,rw
+	xengraft disk-detach $g xvdc
+	timed $g xvdg xl-block-attach $(($1 * 2)) xl block-attach $g "$(xl_disk phy xvdg $loop)"
+	timed $g xvdd xengraft-later $(($1 * 2)) xengraft disk-attach $g $backing,raw,xvdd,rw
+	xengraft disk-detach $g xvdd
+	lab-guest stop $g
+}
+
+group_attach()
+{
+	round=0
+	while [ $round -lt "$1" ]; do
+		round=$((round + 1))
+		attach_round $round
+	done
+}
+
+# ---- io -----------------------------------------------------------------------------------------------------------
+
+# One program run with all jobs: starting fio costs more than most of them.
+fio_jobs()
+{
+	cat <<-'END'
+	[global]
+	filename=${DEV}
+	ioengine=libaio
+	direct=1
+	thread=1
+	size=64m
+	randrepeat=1
+	END
+	round=0
+	while [ $round -lt "$1" ]; do
+		round=$((round + 1))
+		while read -r what rw bs depth count; do
+			printf '[%s.%s]\nstonewall\nrw=%s\nbs=%s\niodepth=%s\nnumber_ios=%s\n' \
+				"$what" $round "$rw" "$bs" "$depth" "$count"
+		done <<-END
+		randread-4k-qd1 randread 4k 1 300
+		randwrite-4k-qd1 randwrite 4k 1 300
+		randread-4k-qd32 randread 4k 32 1200
+		randwrite-4k-qd32 randwrite 4k 32 1200
+		read-128k-qd8 read 128k 8 100
+		write-128k-qd8 write 128k 8 100
+		END
+	done
+}
+
+# fio_results WHO: fio's terse lines (version 3) to figures. Fields: 3 the job's name, of reads 6 KiB, 8 a second,
+# 9 milliseconds, of writes 47, 49, 50.
+fio_results()
+{
+	awk -F';' -v who="$1" '$1 == 3 {
+		at = $6 > 0 ? 6 : 47
+		split($3, job, ".")
+		size = job[1] ~ /128k/ ? 128 : 4
+		printf "RESULT io %s %s %s %s %s\n", who, job[1], job[2],
+			size == 4 ? $(at + 2) : $at / 1024 / $(at + 3) * 1000, size == 4 ? "IOPS" : "MiB/s"
+		# 4 ns an instruction: tests/lab/xenlab --icount.
+		printf "RESULT insns %s %s %s %.1f kinsn\n", who, job[1], job[2], $(at + 3) * 1e6 / 4 / ($at / size) / 1000
+	}'
+}
+
+io_of()
+{
+	attach "$1" io "$2" || stop_on "$1 could not be attached"
+	lab-guest exec io "/clock arm /dev/$2 /run/$2 && /clock get /run/$2 && DEV=/dev/$2 fio --minimal /jobs" >/run/bench/fio ||
+		{ head -c 600 /run/bench/fio; stop_on "fio failed on $1"; }
+	fio_results "$1" </run/bench/fio
+	detach "$1" io "$2"
+}
+
+# The disk it starts with is what makes libxl start a QEMU for the guest, which then serves the others too.
+start_with_qemu()
+{
+	start_guest "$1" --tools --mem 400 --config "disk = [ '$(xl_disk qdisk xvdz /run/bench/small.img)' ]"
+}
+
+group_io()
+{
+	start_with_qemu io
+	fio_jobs "$1" >/run/bench/jobs
+	lab-guest put io /run/bench/jobs /jobs
+	io_of xengraft-file xvdb
+	io_of qdisk-file xvdc
+	io_of blkback-loop xvdd
+	io_of xengraft-loop xvdb
+	io_of qdisk-loop xvde
+	lab-guest stop io
+}
+
+# ---- memory -------------------------------------------------------------------------------------------------------
+
+free_kib() { lab-guest exec "$1" 'echo 3 >/proc/sys/vm/drop_caches; sleep 1; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
+pss_kib() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+anonymous_kib() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status"; }
+disks=4
+
+# under_load VDEV PID: the most that the backend holds while large requests are in flight
+under_load()
+{
+	lab-guest exec memory "DEV=/dev/$1 fio --minimal --filename=/dev/$1 --name=load --rw=randrw --bs=128k --size=32m \
+		--iodepth=32 --ioengine=libaio --direct=1 --number_ios=400 >/dev/null" &
+	most=0
+	while kill -0 $! 2>/dev/null; do
+		now=$(pss_kib "$2")
+		[ "$now" -gt $most ] && most=$now
+		usleep 100000
+	done
+	wait $!
+	echo $most
+}
+
+memory_of_backend()
+{
+	pid=$(xenstore-read "/local/domain/0/backend/xengraft-vbd/$(xl domid memory)/51728/pid")
+	result memory xengraft dom0-disk-idle "$1" "$(pss_kib "$pid")" KiB
+	result memory xengraft dom0-disk-load "$1" "$(under_load xvdb "$pid")" KiB
+	result memory xengraft dom0-disk-anonymous "$1" "$(anonymous_kib "$pid")" KiB
+	pid=$(cat /run/bench/qemu.pid)
+	result memory qdisk dom0-all-idle "$1" "$(pss_kib "$pid")" KiB
+}
+
+memory_round()
+{
+	start_with_qemu memory
+	domid=$(xl domid memory)
+	for p in /proc/[0-9]*; do
+		if tr '\0' ' ' <"$p/cmdline" | grep -q "^[^ ]*qemu.*-xen-domid $domid "; then echo "${p#/proc/}"; fi
+	done >/run/bench/qemu.pid
+	start=$(free_kib memory)
+	attach xengraft-file memory xvdb
+	detach xengraft-file memory xvdb
+	alone=$(free_kib memory)
+	result memory xengraft guest-personality "$1" $((start - alone)) KiB
+	for d in b c d e; do
+		truncate -s 64M /run/bench/m$d.img
+		xengraft disk-attach memory /run/bench/m$d.img,raw,xvd$d,rw >/dev/null 2>&1 || stop_on "xvd$d"
+	done
+	result memory xengraft guest-disk "$1" $(((alone - $(free_kib memory)) / disks)) KiB
+	memory_of_backend "$1"
+	for d in b c d e; do xengraft disk-detach memory xvd$d >/dev/null; done
+	alone=$(free_kib memory)
+	for d in f g h i; do
+		xl block-attach memory "$(xl_disk qdisk xvd$d /run/bench/m"$(echo $d | tr fghi bcde)".img)"
+		lab-guest exec memory "/clock arm /dev/xvd$d /run/xvd$d && /clock get /run/xvd$d" >/dev/null || stop_on "xvd$d"
+	done
+	result memory blkfront guest-disk "$1" $(((alone - $(free_kib memory)) / disks)) KiB
+	lab-guest stop memory
+	rm /run/bench/m?.img
+}
+
+group_memory()
+{
+	round=0
+	while [ $round -lt "$1" ]; do
+		round=$((round + 1))
+		memory_round $round
+	done
+}
+
+# ---- calls --------------------------------------------------------------------------------------------------------
+# How often a backend calls the kernel for a request. strace sees it all and slows it down, so that nothing is timed
+# here; fio runs twice, and the difference leaves out what comes before and after.
+
+# calls_during PID RW DEPTH COUNT VDEV: a table of calls in /run/bench/calls
+calls_during()
+{
+	strace -f -c -S name -o /run/bench/calls -p "$1" 2>/dev/null &
+	tracer=$!
+	until grep -q "^TracerPid:.*[1-9]" "/proc/$1/status"; do usleep 20000; done
+	lab-guest exec calls "fio --minimal --filename=/dev/$5 --name=c --rw=$2 --bs=4k --size=64m --iodepth=$3 --direct=1 \
+		--ioengine=libaio --number_ios=$4 >/dev/null" || stop_on "fio failed"
+	kill $tracer
+	wait $tracer
+}
+
+# calls_per_request WHO PID RW DEPTH COUNT VDEV
+calls_per_request()
+{
+	calls_during "$2" "$3" "$4" "$5" "$6"
+	mv /run/bench/calls /run/bench/calls.1
+	calls_during "$2" "$3" "$4" $(($5 * 3)) "$6"
+	awk -v who="$1" -v what="$3-4k-qd$4" -v n=$(($5 * 2)) '
+		$4 ~ /^[0-9]+$/ && $NF != "total" {
+			if (FILENAME ~ /1$/) before[$NF] = $4; else { d = $4 - before[$NF]; sum += d; of[$NF] = d }
+		}
+		END {
+			printf "RESULT calls %s %s-all 1 %.3f calls/request\n", who, what, sum / n
+			for (name in of) if (of[name] > n / 100)
+				printf "RESULT calls %s %s-%s 1 %.3f calls/request\n", who, what, name, of[name] / n
+		}' /run/bench/calls.1 /run/bench/calls
+}
+
+counter() { xenstore-read "/local/domain/0/backend/xengraft-vbd/$(xl domid calls)/51728/stats" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+
+# copies_per_request RW DEPTH COUNT: from the backend's own counters, which it writes once a second
+copies_per_request()
+{
+	sleep 2
+	before="$(counter copies) $(counter copy_calls) $(counter events) $(counter notifications)"
+	lab-guest exec calls "fio --minimal --filename=/dev/xvdb --name=c --rw=$1 --bs=4k --size=64m --iodepth=$2 --direct=1 \
+		--ioengine=libaio --number_ios=$3 >/dev/null"
+	sleep 2
+	echo "$before $(counter copies) $(counter copy_calls) $(counter events) $(counter notifications)" |
+		awk -v what="$1-4k-qd$2" -v n="$3" '{
+			split("grant-copies copy-hypercalls events-in events-out", name)
+			for (i = 1; i <= 4; i++)
+				printf "RESULT calls xengraft-file %s-%s 1 %.3f calls/request\n", what, name[i], ($(i + 4) - $i) / n
+		}'
+}
+
+calls_of()
+{
+	for rw in randread randwrite; do
+		calls_per_request "$1" "$2" $rw 1 100 "$3"
+		calls_per_request "$1" "$2" $rw 32 400 "$3"
+	done
+}
+
+group_calls()
+{
+	start_with_qemu calls
+	attach xengraft-file calls xvdb
+	for rw in randread randwrite; do
+		copies_per_request $rw 1 100
+		copies_per_request $rw 32 400
+	done
+	calls_of xengraft-file "$(pidof xengraft-backend)" xvdb
+	detach xengraft-file calls xvdb
+	attach qdisk-file calls xvdc
+	lab-guest exec calls "/clock arm /dev/xvdc /run/xvdc && /clock get /run/xvdc" >/dev/null
+	calls_of qdisk-file "$(pidof xen-qemu-system-i386)" xvdc
+	lab-guest stop calls
+}
+
+# ---- The run ------------------------------------------------------------------------------------------------------
+
+rounds=$1
+shift
+prepare
+for group; do
+	echo "bench: $group"
+	"group_$group" "$rounds"
+done
