@@ -65,7 +65,7 @@ struct fake_host {
 	bool backend_stubborn;	/* does not end when asked */
 	unsigned int conflicts;	/* so many transactions meet another's write */
 	unsigned int tick_ms;	/* the clock goes on by so much when it is looked at */
-	int poll_cap_ms;	/* poll() waits no longer in truth */
+	int poll_cap_ms;	/* poll() waits no longer in truth, when it should for more than 5 s */
 	bool look_at_all;	/* of the guest's memory, when it is reset and when dirt is looked for; stays over a reset */
 
 	/* What is. */
