@@ -7,7 +7,8 @@
 
 . /root/in/t-lib.sh
 
-# A case stops at its first failure: `set -e` means nothing inside a condition, so this is none.
+# As t-lib.sh's, with notes, and with what a failed case leaves behind taken away. (Not in a condition: `set -e` would
+# mean nothing there.)
 t_case()
 {
 	t_name=$1
