@@ -95,26 +95,37 @@ grants_of()
 	xl dmesg -c | awk -v d="d$(xl domid "$1")" '/grant-table for remote/ { on = ($0 ~ d " ") } on && /^[^a-z]*\[0x/ { n++ } END { print n + 0 }'
 }
 
-rounds()
+free_kb() { lab-guest exec "$1" 'sync; echo 3 >/proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
+
+twenty_rounds()
 {
 	n=0
-	xengraft disk-attach "$1" /root/a.img,raw,xvdb,rw
-	xengraft disk-detach "$1" xvdb
-	grants=$(grants_of "$1")
-	before=$(t_traces)
-	free_before=$(lab-guest exec "$1" 'echo 3 >/proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo')
 	while [ $n -lt 20 ]; do
-		xengraft disk-attach "$1" /root/a.img,raw,xvdb,rw
+		xengraft disk-attach "$1" /root/a.img,raw,xvdb,rw >/dev/null
 		lab-guest exec "$1" 'dd if=/dev/xvdb of=/dev/null bs=64k count=16 2>/dev/null'
 		xengraft disk-detach "$1" xvdb
 		n=$((n + 1))
 	done
-	free_after=$(lab-guest exec "$1" 'echo 3 >/proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo')
-	t_same traces "$(t_traces)" "$before"
-	t_same grants "$(grants_of "$1")" "$grants"
-	echo "free in the guest: $free_before kB before, $free_after kB after"
-	# A leaked window (44 KiB) a round would be 880 kB; noise of the guest's own is below 300.
-	[ $((free_before - free_after)) -lt 400 ]
+}
+
+# What leaks does so in each round. The guest's own needs come and go: so it is asked again, up to four times twenty,
+# whether twenty rounds cost less than one leaked page a round.
+rounds()
+{
+	xengraft disk-attach "$1" /root/a.img,raw,xvdb,rw
+	xengraft disk-detach "$1" xvdb
+	grants=$(grants_of "$1")
+	before=$(t_traces)
+	for try in 1 2 3 4; do
+		free_before=$(free_kb "$1")
+		twenty_rounds "$1"
+		t_same traces "$(t_traces)" "$before"
+		t_same grants "$(grants_of "$1")" "$grants"
+		lost=$((free_before - $(free_kb "$1")))
+		echo "$try: twenty rounds cost the guest $lost kB"
+		[ $lost -ge 80 ] || return 0
+	done
+	return 1
 }
 
 under_load()
