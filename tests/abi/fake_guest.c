@@ -110,8 +110,9 @@ CALLED_BY_DRIVER static int grant(struct xg_device_header *dev, uint32_t q, uint
 	(void)dev;
 	if (!guest->queue[q].reserve_left || !may_work())
 		return -XG_E_BUSY;
-	for (ref = 8; ref < FAKE_GRANTS && guest->grant[ref].used; ref++)
+	for (ref = guest->grant_hint < 8 ? 8 : guest->grant_hint; ref < FAKE_GRANTS && guest->grant[ref].used; ref++)
 		;
+	guest->grant_hint = ref;
 	ck_assert_uint_lt(ref, FAKE_GRANTS);
 	guest->grant[ref].used = true;
 	guest->grant[ref].read_only = read_only;
@@ -126,6 +127,8 @@ CALLED_BY_DRIVER static int ungrant(struct xg_device_header *dev, uint32_t q, ui
 	(void)dev;
 	ck_assert_msg(ref >= 8 && ref < FAKE_GRANTS && guest->grant[ref].used, "reference %u was not granted", ref);
 	guest->grant[ref].used = false;
+	if (ref < guest->grant_hint)
+		guest->grant_hint = ref;	/* no free one lies below it */
 	guest->grants_live--;
 	if (guest->ungrant_refused)
 		return -XG_E_BUSY;
@@ -187,11 +190,56 @@ CALLED_BY_DRIVER static void log_line(struct xg_device_header *dev, const char *
 	guest->logs++;
 }
 
+CALLED_BY_DRIVER static uint64_t bus_address(struct xg_device_header *dev, uint64_t frame)
+{
+	(void)dev;
+	return guest->bus_refused ? XG_BUS_NONE : frame * XG_ABI_PAGE;
+}
+
+CALLED_BY_DRIVER static void *doorbells_map(struct xg_device_header *dev)
+{
+	(void)dev;
+	ck_assert(!guest->doorbells);
+	if (!may_work())
+		return NULL;
+	guest->doorbells = guarded_pages(FAKE_DOORBELL_BYTES / XG_ABI_PAGE);
+	return guest->doorbells;
+}
+
+CALLED_BY_DRIVER static void doorbells_unmap(struct xg_device_header *dev, void *va)
+{
+	(void)dev;
+	ck_assert(va == guest->doorbells);
+	guarded_pages_free(va, FAKE_DOORBELL_BYTES / XG_ABI_PAGE);
+	guest->doorbells = NULL;
+}
+
+CALLED_BY_DRIVER static int interrupt_open(struct xg_device_header *dev, uint32_t q)
+{
+	(void)dev;
+	ck_assert(!guest->queue[q].interrupt_open);
+	if (!may_work())
+		return -XG_E_NOMEM;
+	guest->queue[q].interrupt_open = true;
+	guest->interrupts_live++;
+	return 0;
+}
+
+CALLED_BY_DRIVER static void interrupt_close(struct xg_device_header *dev, uint32_t q)
+{
+	(void)dev;
+	ck_assert(guest->queue[q].interrupt_open);
+	guest->queue[q].interrupt_open = false;
+	guest->interrupts_live--;
+}
+
 static const struct xg_services services = {
 	.version = XG_ABI_VERSION, .size = sizeof(services), .memory_get = memory_get, .memory_put = memory_put,
 	.memory_frame = memory_frame, .grants_reserve = grants_reserve, .grants_release = grants_release,
 	.grant = grant, .ungrant = ungrant, .event_open = event_open, .event_close = event_close,
 	.event_send = event_send, .complete = complete, .wake = wake, .log = log_line,
+	.bus_address = bus_address, .doorbells_map = doorbells_map, .doorbells_unmap = doorbells_unmap,
+	.interrupt_open = interrupt_open, .interrupt_close = interrupt_close,
 };
 
 /* ---- Loading ------------------------------------------------------------------------------------------------- */
@@ -246,8 +294,15 @@ struct fake_guest *fake_guest_new(const char *path, const struct xg_block_params
 	guest->driver = load(path);
 	guest->services = services;
 	guest->dev->services = (uintptr_t)&guest->services;
+	guest->dev->size = sizeof(*guest->dev);
 	guest->dev->block = *params;
 	return guest;
+}
+
+void *fake_guest_text(uintptr_t *ret_end)
+{
+	*ret_end = (uintptr_t)text + TEXT_BYTES;
+	return text;
 }
 
 void fake_guest_free(struct fake_guest *g)
@@ -256,6 +311,8 @@ void fake_guest_free(struct fake_guest *g)
 	ck_assert_msg(g->reserves_live == 0, "%u reserves were left", g->reserves_live);
 	ck_assert_msg(g->memory_live == 0, "%u pieces of memory were left", g->memory_live);
 	ck_assert_msg(g->events_live == 0, "%u event channels were left", g->events_live);
+	ck_assert_msg(g->interrupts_live == 0, "%u interrupts were left", g->interrupts_live);
+	ck_assert_msg(!g->doorbells, "the doorbells were left mapped");
 	munmap(text, TEXT_BYTES);
 	free(g->dev);
 	free(g);
@@ -286,7 +343,7 @@ int fake_open(struct fake_guest *g)
 {
 	int rc = ((xg_entry_device_fn)g->driver->entry[XG_ENTRY_OPEN])(g->dev);
 
-	if (rc == 0)
+	if (rc == 0 && !g->interrupts_live)
 		backend_connect(g);
 	return rc;
 }
@@ -320,12 +377,14 @@ void fake_close(struct fake_guest *g)
 
 static void *granted(struct fake_guest *g, uint32_t ref, bool write)
 {
-	ck_assert_msg(ref >= 8 && ref < FAKE_GRANTS && g->grant[ref].used, "the ring names reference %u: not granted", ref);
+	ck_assert_msg(ref >= 8 && ref < FAKE_GRANTS && g->grant[ref].used,
+		      "the ring names reference %u: not granted", ref);
 	ck_assert_msg(!write || !g->grant[ref].read_only, "a read into the read-only reference %u", ref);
 	return (void *)(uintptr_t)(g->grant[ref].frame * XG_ABI_PAGE);
 }
 
-static void transfer(struct fake_guest *g, uint64_t sector, bool to_disk, const struct xg_blkif_segment *seg, uint32_t n)
+static void transfer(struct fake_guest *g, uint64_t sector, bool to_disk, const struct xg_blkif_segment *seg,
+		     uint32_t n)
 {
 	uint32_t i, bytes;
 
@@ -356,10 +415,12 @@ static uint8_t perform(struct fake_guest *g, const union xg_blkif_request *req)
 	case XG_BLKIF_OP_READ:
 	case XG_BLKIF_OP_WRITE:
 		ck_assert(req->rw.nr_segments >= 1 && req->rw.nr_segments <= XG_BLKIF_SEGMENTS);
-		transfer(g, req->rw.sector_number, req->rw.operation == XG_BLKIF_OP_WRITE, req->rw.seg, req->rw.nr_segments);
+		transfer(g, req->rw.sector_number, req->rw.operation == XG_BLKIF_OP_WRITE, req->rw.seg,
+			 req->rw.nr_segments);
 		return req->rw.operation;
 	case XG_BLKIF_OP_INDIRECT:
-		ck_assert(req->indirect.nr_segments > XG_BLKIF_SEGMENTS && req->indirect.nr_segments <= XG_SEGMENTS_MAX);
+		ck_assert(req->indirect.nr_segments > XG_BLKIF_SEGMENTS &&
+			  req->indirect.nr_segments <= XG_SEGMENTS_MAX);
 		ck_assert(g->grant[req->indirect.indirect_grefs[0]].read_only);
 		transfer(g, req->indirect.sector_number, req->indirect.indirect_op == XG_BLKIF_OP_WRITE,
 			 granted(g, req->indirect.indirect_grefs[0], false), req->indirect.nr_segments);

@@ -18,6 +18,7 @@
 #define FAKE_DISK_SECTORS 8192u		/* 4 MiB */
 #define FAKE_GRANTS 16384u
 #define FAKE_DONE_MAX 4096u
+#define FAKE_DOORBELL_BYTES 4096u
 
 struct fake_done {
 	struct xg_request *req;
@@ -26,7 +27,7 @@ struct fake_done {
 
 struct fake_queue {
 	uint32_t reserve_left;
-	bool reserved, event_open;
+	bool reserved, event_open, interrupt_open;
 	unsigned int sends, wakes;
 	/* The backend's. */
 	struct xg_blkif_ring *ring;
@@ -40,12 +41,18 @@ struct fake_guest {
 	struct fake_queue queue[XG_QUEUES_MAX];
 
 	struct { bool used, read_only, mapped; uint64_t frame; } grant[FAKE_GRANTS];
+	uint32_t grant_hint;
 	unsigned int grants_live, reserves_live, memory_live, events_live;
 	unsigned int calls_left;	/* services that can fail do so from this call on, 1 is the next; 0: never */
 	uint32_t reserve_most;		/* a reserve above it is refused; 0: none is */
 	bool ungrant_refused;		/* the backend won't let go */
 
 	struct fake_done done[FAKE_DONE_MAX];
+	/* A device on a bus whose addresses are this process's own. */
+	uint8_t *doorbells;		/* FAKE_DOORBELL_BYTES, while they are mapped */
+	unsigned int interrupts_live;
+	bool bus_refused;		/* no page has a bus address */
+
 	unsigned int done_count, logs;
 	char log[256];
 
@@ -59,6 +66,9 @@ struct fake_guest {
 /* Loads the image at PATH into executable memory below 2 GiB, where kernel-model code can run too. Aborts the test. */
 struct fake_guest *fake_guest_new(const char *path, const struct xg_block_params *params);
 void fake_guest_free(struct fake_guest *g);	/* also asserts that nothing was left behind */
+
+/* Where the driver that was loaded last lies. */
+void *fake_guest_text(uintptr_t *ret_end);
 
 /* The entry points. */
 int fake_open(struct fake_guest *g);

@@ -14,6 +14,7 @@
 /* The newest, and every ABI version's first: old images work for ever. */
 static const char *const images[] = {
 	XG_BUILDDIR "/guest-stubs/drivers/blkif-virtual.o",
+	XG_BUILDDIR "/guest-stubs/drivers/blkif-paravirtual.o",
 	XG_SRCDIR "/tests/abi/driver-v1.o",
 };
 
@@ -133,7 +134,7 @@ START_TEST(note_says_what_it_is)
 	ck_assert_str_eq(note.arch, "x86_64");
 	ck_assert_str_eq(note.class_name, "block");
 	ck_assert_str_eq(note.device, "xen-blkif");
-	ck_assert_str_eq(note.mode, "virtual");
+	ck_assert_str_eq(note.mode, strstr(image, "paravirtual") ? "paravirtual" : "virtual");
 	ck_assert_str_eq(note.licence, "GPL-2.0-or-later");
 	ck_assert_str_eq(note.os, "");
 	ck_assert(note.version[0] >= '0' && note.version[0] <= '9');
@@ -732,7 +733,10 @@ START_TEST(lies_stop_the_queue)
 		tell(g, lie);
 		fake_event(g, 0);
 		ck_assert_msg(g->logs == 1 && strstr(g->log, lie_says[lie]), "lie %u: '%s'", lie, g->log);
-		/* All three are done, but for the truth before the lie with an error; nothing is granted but the rings. */
+		/*
+		 * All three are done, but for the truth before the lie with an error; nothing is granted but the
+		 * rings.
+		 */
 		ck_assert_uint_eq(g->done_count, 3);
 		for (i = 0, ok = 0; i < 3; i++) {
 			ck_assert(g->done[i].status == 0 || g->done[i].status == -XG_E_IO);

@@ -24,6 +24,9 @@
 _Static_assert(sizeof(struct xg_core_header) <= XG_ABI_PAGE, "a header is one page");
 _Static_assert(sizeof(struct xg_device_header) <= XG_ABI_PAGE, "a header is one page");
 _Static_assert(offsetof(struct xg_device_header, calls) % 64 == 0, "counters have cache lines of their own");
+/* What was there before anything was appended. */
+_Static_assert(offsetof(struct xg_device_header, direct) == XG_DEVICE_HEADER_FIRST, "header of the first day");
+_Static_assert(offsetof(struct xg_services, bus_address) == XG_SERVICES_FIRST, "services of the first day");
 
 struct row {
 	const char *in, *field;	/* field NULL: the struct itself */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as a kernel image that holds symbol tables: refused, or every symbol can be listed and found. The input begins
- * with where in the image things are said to lie, nine 32-bit offsets; the image follows.
+ * Any bytes as a kernel image that holds symbol tables: refused, or every symbol can be listed and found. The input
+ * begins with where in the image things are said to lie, nine 32-bit offsets; the image follows.
  */
 #include <stdlib.h>
 #include <string.h>

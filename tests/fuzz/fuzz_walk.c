@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any memory as a guest's: page tables in it are walked, memory is read through them, and a kernel is looked for over the
- * processors' tables and over all pages. The input's first 16 bytes are an address, the root's frame and the levels.
+ * Any memory as a guest's: page tables in it are walked, memory is read through them, and a kernel is looked for over
+ * the processors' tables and over all pages. The input's first 16 bytes are an address, the root's frame and the
+ * levels.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes seeds for fuzz_vmcoreinfo, fuzz_kallsyms and fuzz_walk into a directory's vmcoreinfo/, kallsyms/ and walk/. Run by
- * hand when what they read changes: make tests/fuzz/seeds_inspect && tests/fuzz/seeds_inspect DIRECTORY.
+ * Writes seeds for fuzz_vmcoreinfo, fuzz_kallsyms and fuzz_walk into a directory's vmcoreinfo/, kallsyms/ and walk/.
+ * Run by hand when what they read changes: make tests/fuzz/seeds_inspect && tests/fuzz/seeds_inspect DIRECTORY.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/fake_bare.h"
 #include "tests/lib/fake_linux.h"
 
 static const struct {
@@ -84,6 +85,22 @@ static void walk(const char *directory, const char *name, struct fake_linux *f)
 	fclose(out);
 }
 
+/* The whole memory of a bare guest. */
+static void walk_bare(const char *directory)
+{
+	static uint8_t head[16];
+	static struct fake_bare bare;
+	const uint64_t addr = FAKE_BARE_TEXT;
+	FILE *out = seed(directory, "walk", "bare");
+
+	fake_bare_make(&bare);
+	memcpy(head, &addr, sizeof(addr));
+	head[8] = FAKE_BARE_ROOT;
+	fwrite(head, 1, sizeof(head), out);
+	fwrite(bare.memory, 1, sizeof(bare.memory), out);
+	fclose(out);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -100,5 +117,6 @@ int main(int argc, char **argv)
 		kallsyms(argv[1], kinds[i].name, f);
 		fake_linux_free(f);
 	}
+	walk_bare(argv[1]);
 	return EXIT_SUCCESS;
 }

@@ -4,11 +4,15 @@ XG_LEAD_TESTS = \
 	tests/unit/test_attach \
 	tests/unit/test_base \
 	tests/unit/test_disk_spec \
+	tests/unit/test_generate \
+	tests/unit/test_optin \
 	tests/unit/test_policy \
 	tests/unit/test_stage1 \
 	tests/unit/test_state \
+	tests/unit/test_swap \
 	tests/unit/test_vdev \
-	tests/fault/test_attach_fault
+	tests/fault/test_attach_fault \
+	tests/fault/test_swap_fault
 
 check_PROGRAMS += $(XG_LEAD_TESTS)
 TESTS += $(XG_LEAD_TESTS)
@@ -19,6 +23,9 @@ tests_unit_test_base_LDADD = lib/base/libxgbase.a $(XG_TEST_LIBS)
 tests_unit_test_disk_spec_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_disk_spec_LDADD = lib/xen/libxgxen.a lib/base/libxgbase.a $(XL_LIBS) $(XG_TEST_LIBS)
 
+tests_unit_test_optin_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_optin_LDADD = hotswap/libxghotswap.a lib/xen/libxgxen.a lib/base/libxgbase.a $(XEN_LIBS) $(XG_TEST_LIBS)
+
 tests_unit_test_policy_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_policy_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
 
@@ -26,7 +33,8 @@ tests_unit_test_stage1_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_stage1_LDADD = hotswap/libxghotswap.a $(XG_TEST_LIBS)
 
 tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
-tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/base/libxgbase.a $(SQLITE_LIBS) $(XG_TEST_LIBS)
+tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/elf/libxgelf.a lib/base/libxgbase.a $(SQLITE_LIBS) $(SODIUM_LIBS) \
+	$(ELF_LIBS) $(XG_TEST_LIBS)
 
 tests_unit_test_vdev_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_vdev_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
@@ -41,7 +49,7 @@ XG_RIG_SOURCES = \
 	tests/lib/ops_rig.c tests/lib/ops_rig.h
 XG_RIG_LINKING = $(AM_LDFLAGS) \
 	-Wl,--wrap=poll,--wrap=sqlite3_step,--wrap=sqlite3_exec,--wrap=fork,--wrap=socketpair
-XG_RIG_LIBS = dom0-tools/ops/libxgops.a hotswap/libxghotswap.a dom0-tools/inspect/libxginspect.a \
+XG_RIG_LIBS = dom0-tools/ops/libxgops.a driver-repo/libxgrepo.a hotswap/libxghotswap.a dom0-tools/inspect/libxginspect.a \
 	lib/elf/libxgelf.a lib/xen/libxgxen.a lib/base/libxgbase.a \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
 
@@ -49,6 +57,21 @@ tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(XG_RIG_SOURCES)
 tests_unit_test_attach_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_attach_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_attach_LDADD = $(XG_RIG_LIBS)
+
+tests_unit_test_generate_SOURCES = tests/unit/test_generate.c $(XG_RIG_SOURCES)
+tests_unit_test_generate_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_generate_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_generate_LDADD = $(XG_RIG_LIBS)
+
+tests_unit_test_swap_SOURCES = tests/unit/test_swap.c $(XG_RIG_SOURCES)
+tests_unit_test_swap_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_swap_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_swap_LDADD = $(XG_RIG_LIBS)
+
+tests_fault_test_swap_fault_SOURCES = tests/fault/test_swap_fault.c $(XG_RIG_SOURCES)
+tests_fault_test_swap_fault_CFLAGS = $(XG_TEST_CFLAGS)
+tests_fault_test_swap_fault_LDFLAGS = $(XG_RIG_LINKING)
+tests_fault_test_swap_fault_LDADD = $(XG_RIG_LIBS)
 
 tests_fault_test_attach_fault_SOURCES = tests/fault/test_attach_fault.c tests/lib/fault.c tests/lib/fault.h \
 	$(XG_RIG_SOURCES)

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
+#include "driver-repo/keyring.h"
 #include "tests/lib/ops_rig.h"
 
 #define CLEAN(cave_may_stay) do {						\
@@ -107,7 +109,7 @@ START_TEST(xenstore_tells_both_ends)
 	ck_assert_str_eq(node(FRONT "event-channel"), "20");
 	ck_assert_str_eq(node(FRONT "protocol"), "x86_64-abi");
 	ck_assert_str_eq(node(FRONT "driver/mode"), "virtual");
-	ck_assert_str_eq(node("/local/domain/7/drivers/51728"), "xengraft blkif-virtual 0.1");
+	ck_assert_str_eq(node("/local/domain/7/drivers/51728"), "xengraft xen-blkif-virtual 0.1");
 	/* The guest may read what is its own, write none of it, and not see the backend's. */
 	for (i = 0; i < fake_host->node_count; i++) {
 		const struct fake_node *n = &fake_host->nodes[i];
@@ -178,6 +180,12 @@ START_TEST(dry_run_changes_nothing)
 	rig.dry_run = false;
 	OK(attach);
 	rig.dry_run = true;
+	strcpy(rig.spec.vdev, "xvdc");
+	OK(attach);
+	/* Only what would be done: the personality is there. */
+	ck_assert_str_eq(rig.steps, "make the xenstore areas; start the backend; allocate the window; "
+			 "install the driver; open the driver; connect the backend; announce the driver; add the disk; record");
+	strcpy(rig.spec.vdev, "xvdb");
 	OK(detach);
 	OK(detach_by_force);
 	ATTACHED();
@@ -296,11 +304,71 @@ static void no_image(void)
 
 	snprintf(path, sizeof(path), "%s/linux-" FAKE_RELEASE ".o", rig.dir);
 	unlink(path);
+	rig_images_changed();
 }
 
 static void image_is_text(void)
 {
 	rig_image_write("blkif-virtual.o", "#!/bin/sh\n", 10);
+}
+
+/* Files of the repository whose names a pattern fits. */
+static void repo_files(const char *pattern, void (*each)(const char *path))
+{
+	char path[256];
+	glob_t found;
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s/%s", rig.dir, pattern);
+	ck_assert_int_eq(glob(path, 0, NULL, &found), 0);
+	for (i = 0; i < found.gl_pathc; i++)
+		each(found.gl_pathv[i]);
+	globfree(&found);
+	rig.images_as_new = false;
+}
+
+static void file_unlink(const char *path)
+{
+	unlink(path);
+}
+
+static void file_spoil(const char *path)
+{
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_eq(pwrite(fd, "x", 1, 300), 1);
+	close(fd);
+}
+
+static void not_signed(void)
+{
+	repo_files(".repo/signatures/*/*.minisig", file_unlink);
+}
+
+static void blob_changed(void)
+{
+	repo_files(".repo/blobs/sha256/*/*", file_spoil);
+}
+
+static void key_revoked(void)
+{
+	struct xg_keyring *k;
+	struct xg_err err;
+
+	ck_assert_int_eq(xg_keyring_open(rig.repo_paths.confdir, &k, &err), 0);
+	ck_assert_int_eq(xg_keyring_revoke(k, xg_keyring_key(k, 0)->id, "lost", &err), 0);
+	xg_keyring_close(k);
+	rig.images_as_new = false;
+}
+
+static void two_as_good(void)
+{
+	size_t size;
+	uint8_t *image = rig_driver("kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\n"
+				    "version=0.1\nlicence=other\n", &size);
+
+	rig_image_write("other.o", image, size);
+	free(image);
 }
 
 static void still_booting(void)
@@ -339,11 +407,15 @@ static const struct {
 	{ dying, -EINVAL, "is being destroyed" },
 	{ shut_down, -EINVAL, "has shut down or crashed" },
 	{ gone, -ENOENT, "fake is an invalid domain identifier" },
-	{ other_build, -ENOEXEC, "the image is for build ff112233" },
-	{ other_release, -ENOEXEC, "the image is for release 6.1.9-test, the guest runs 6.1.0-test" },
-	{ other_mode, -ENOEXEC, "the driver is for block devices in paravirtual mode, wanted block in virtual mode" },
+	{ other_build, -ENOENT, "the nearest is for build ff112233" },
+	{ other_release, -ENOENT, "the nearest is for release 6.1.9-test, not 6.1.0-test" },
+	{ other_mode, -ENOENT, "no virtual driver for xen-blkif" },
 	{ no_image, -ENOENT, "no personality for linux 6.1.0-test" },
-	{ image_is_text, -ENOEXEC, "blkif-virtual.o" },
+	{ image_is_text, -ENOENT, "no virtual driver for xen-blkif" },
+	{ not_signed, -EPERM, "no personality for linux 6.1.0-test that may be installed" },
+	{ key_revoked, -EPERM, "is signed by the revoked key" },
+	{ blob_changed, -EBADMSG, "is damaged" },
+	{ two_as_good, -ENOTUNIQ, "two images fit equally well" },
 	{ still_booting, -ENOENT, "has the guest's kernel finished booting?" },
 	{ cave_in_use, -ENOSPC, "are in use" },
 	{ somebody_is_inside, -EAGAIN, "has not left an earlier first stage yet" },
@@ -414,6 +486,33 @@ START_TEST(shutdown_request_is_not_lost)
 	(void)rig_attach(NULL, NULL);
 	ck_assert_uint_eq(fake_host->shutdowns, 1);
 	ck_assert_str_eq(node("/local/domain/7/control/shutdown"), "");
+}
+END_TEST
+
+static bool node_goes(enum fake_moment moment, void *what)
+{
+	(void)what;
+	if (moment == FAKE_WINDOW_MADE && fake_host->stage == FAKE_BEGUN)
+		fake_store_forget("/local/domain/7/control/shutdown");
+	return false;
+}
+
+/* The event that the first stage took cannot be given back just now: whoever comes next does it. */
+START_TEST(event_that_cannot_be_given_back_is_owed)
+{
+	fake_lie = node_goes;
+	setenv("XENGRAFT_FAULT", "fail:entered", 1);
+	FAILS(attach, -EIO, "the fault point 'entered' failed");
+	unsetenv("XENGRAFT_FAULT");
+	fake_lie = NULL;
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation"), 1);
+	FAILS(rig_recover, -ENOENT, "cleaning up after process");
+	fake_store_set("/local/domain/7/control/shutdown", "");
+	OK(rig_recover);
+	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM operation) + (SELECT count(*) FROM guest)"), 0);
+	ck_assert_uint_eq(fake_windows_used(), 0);
+	OK(attach);
+	ATTACHED();
 }
 END_TEST
 
@@ -773,16 +872,14 @@ END_TEST
 
 START_TEST(backend_that_does_not_connect_is_undone)
 {
-	if (_i)
-		fake_host->backend_fails = true;
-	else
-		fake_host->backend_silent = true;
+	setenv("XENGRAFT_FAKE_BACKEND", _i ? "refuse" : "silent", 1);
+	fake_host->poll_cap_ms = 300;
 	if (_i)
 		FAILS(attach, -EIO, "the backend did not connect: ring of the wrong colour");
 	else
-		FAILS(attach, -ETIMEDOUT, "the backend did not connect: its state is 2");
+		FAILS(attach, -ETIMEDOUT, "the backend was not connected within 10 s: see /tmp/");
 	CLEAN(true);
-	fake_host->backend_fails = fake_host->backend_silent = false;
+	unsetenv("XENGRAFT_FAKE_BACKEND");
 	OK(attach);
 	take_away();
 }
@@ -805,53 +902,36 @@ static const struct {
 	{ "feature-flush-cache", "2", -ERANGE, "at most 1" },
 };
 
-/* The backend writes its nodes when its process is noted: a node of ours takes one's place right before they are read. */
 START_TEST(offer_that_makes_no_sense_is_refused)
 {
-	const struct xg_link_id id = { FAKE_DOMID, RIG_DEVID };
+	const bool large = strstr(offers[_i].says, "in blocks of 4096");
 	struct xg_err err = XG_ERR_NONE;
 	struct xg_block_params params;
-	struct xg_ops ops;
-	char path[160];
+	char offer[200];
 
-	OK(attach);
-	if (strstr(offers[_i].says, "4096"))
-		fake_store_set(BACK "sector-size", "4096");
-	snprintf(path, sizeof(path), BACK "%s", offers[_i].name);
-	fake_store_set(path, offers[_i].value);
-	ck_assert_int_eq(rig_open(&ops, NULL), 0);
-	ck_assert_int_eq(xg_connect_params(ops.store, id, 4, &params, &err), offers[_i].rc);
+	/* The first of a name counts. */
+	snprintf(offer, sizeof(offer), "ready %s=%s sectors=2048 sector-size=%s physical-sector-size=4096", offers[_i].name,
+		 offers[_i].value, large ? "4096" : "512");
+	ck_assert_int_eq(xg_connect_params(offer, 4, &params, &err), offers[_i].rc);
 	ck_assert_msg(strstr(err.text, offers[_i].says) != NULL, "%s", err.text);
-	xg_ops_close(&ops);
-	take_away();
 }
 END_TEST
 
 START_TEST(offer_is_bounded_by_what_we_can)
 {
-	const struct xg_link_id id = { FAKE_DOMID, RIG_DEVID };
+	static const char offer[] = "ready sectors=2048 physical-sector-size=4096 info=4 feature-flush-cache=1 feature-discard=1 "
+		"feature-max-indirect-segments=4096 multi-queue-max-queues=64 max-ring-page-order=4";
 	struct xg_block_params p;
-	struct xg_ops ops;
 
-	OK(attach);
-	fake_store_set(BACK "multi-queue-max-queues", "64");
-	fake_store_set(BACK "max-ring-page-order", "4");
-	fake_store_set(BACK "feature-max-indirect-segments", "4096");
-	fake_store_set(BACK "feature-discard", "1");
-	fake_store_set(BACK "info", "4");
-	fake_store_forget(BACK "sector-size");
-	ck_assert_int_eq(rig_open(&ops, NULL), 0);
-	ck_assert_int_eq(xg_connect_params(ops.store, id, 32, &p, NULL), 0);
+	ck_assert_int_eq(xg_connect_params(offer, 32, &p, NULL), 0);
 	ck_assert_uint_eq(p.nr_queues, XG_QUEUES_MAX);
 	ck_assert_uint_eq(p.ring_order, 2);
 	ck_assert_uint_eq(p.max_indirect, XG_SEGMENTS_MAX);
 	ck_assert_uint_eq(p.logical_bytes, 512);
 	ck_assert_uint_eq(p.discard_granularity, 512);
 	ck_assert_uint_eq(p.flags, XG_BLK_READ_ONLY | XG_BLK_FLUSH | XG_BLK_DISCARD);
-	ck_assert_int_eq(xg_connect_params(ops.store, id, 3, &p, NULL), 0);
+	ck_assert_int_eq(xg_connect_params(offer, 3, &p, NULL), 0);
 	ck_assert_uint_eq(p.nr_queues, 3);
-	xg_ops_close(&ops);
-	take_away();
 }
 END_TEST
 
@@ -1014,6 +1094,174 @@ START_TEST(id_that_is_another_guests_now_is_left_alone)
 }
 END_TEST
 
+START_TEST(guest_that_was_restored_keeps_its_record)
+{
+	OK(attach);
+	fake_linux->guest->info.domid = 9;
+	OK(sweep);
+	ck_assert_ptr_nonnull(strstr(rig.notices, "was restored as domain 9: its disks have lost their backends"));
+	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
+	ck_assert_int_eq(rig_ask("SELECT domid FROM guest"), 9);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM device WHERE state = 'live'"), 1);
+	OK(detach);
+	OK(rig_withdraw);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM guest"), 0);
+	ck_assert_uint_eq(fake_windows_used(), 0);
+	fake_linux->guest->info.domid = FAKE_DOMID;
+	while (wait(NULL) > 0)
+		;
+}
+END_TEST
+
+/* As 'xl reboot' does it: the same UUID, another id, and nothing of us in its memory. */
+START_TEST(guest_that_was_rebooted_begins_anew)
+{
+	OK(attach);
+	guest_reboots();
+	fake_linux->guest->info.domid = 9;
+	OK(sweep);
+	ck_assert_str_eq(rig.notices, "");
+	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM guest) + (SELECT count(*) FROM device)"), 0);
+	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
+	fake_linux->guest->info.domid = FAKE_DOMID;
+	while (wait(NULL) > 0)
+		;
+}
+END_TEST
+
+/* While a guest moves from here to here there are two of the UUID, and the record's is the one. */
+START_TEST(guest_is_the_one_that_the_record_knows)
+{
+	OK(attach);
+	fake_host->twin = true;
+	OK(sweep);
+	ATTACHED();
+	ck_assert_int_eq(rig_ask("SELECT domid FROM guest"), FAKE_DOMID);
+	fake_host->twin = false;
+	take_away();
+}
+END_TEST
+
+static int forget(struct xg_err *err)
+{
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (!rc)
+		rc = xg_forget(&ops, FAKE_GUEST, err);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+/* Killed in STEP: what that left is made another version's work. */
+static void another_version_died(const char *step)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setenv("XENGRAFT_FAULT", step, 1);
+		(void)rig_attach(NULL, NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation"), 1);
+	rig_ask("UPDATE operation SET plan = substr(plan, 1, 100)");
+}
+
+START_TEST(work_of_another_version_is_cleaned_up_where_no_plan_is_needed)
+{
+	another_version_died("kill:open the driver");
+	OK(rig_recover);
+	CLEAN(true);
+}
+END_TEST
+
+START_TEST(work_of_another_version_can_be_given_up)
+{
+	another_version_died("kill:entered");
+	FAILS(attach, -EPROTO, "another version of xengraft left its work on guest 'fake' unfinished");
+	FAILS(rig_withdraw, -EPROTO, "'xengraft withdraw --forget fake'");
+	OK(forget);
+	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
+	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM operation) + (SELECT count(*) FROM guest) + "
+				 "(SELECT count(*) FROM device)"), 0);
+	/* The first stage gives up by itself, and then the guest can be entered anew. */
+	while (fake_host->stage != FAKE_OUT)
+		fake_guest_run();
+	OK(attach);
+	ATTACHED();
+	take_away();
+}
+END_TEST
+
+START_TEST(disks_can_be_forgotten_with_their_guest)
+{
+	OK(attach);
+	rig.dry_run = true;
+	OK(forget);
+	ATTACHED();
+	rig.dry_run = false;
+	OK(forget);
+	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
+	ck_assert_ptr_null(fake_store_get("/local/domain/7/drivers/65534"));
+	ck_assert_ptr_null(fake_store_get("/local/domain/7/drivers/51728"));
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM device"), 0);
+	while (wait(NULL) > 0)
+		;
+}
+END_TEST
+
+/* ---- a guest with a module of its own --------------------------------------------------------------------- */
+
+#define MODULE_NODE "/local/domain/7/data/xengraft/core"
+
+static const char *const no_modules[] = {
+	"nonsense",
+	"va=ffffffffc0000000,text=128,data_va=ffffffffc0200000,data=65,abi=1",	/* not mapped */
+	"va=1000,text=1,data_va=2000,data=1,abi=1",				/* user space */
+	"va=ffffffffc0000000,text=0,data_va=ffffffffc0200000,data=0,abi=1",
+	"va=ffffffffc0000000,text=1,data_va=ffffffffc0200000,data=1,abi=9",
+};
+
+START_TEST(module_that_is_not_there_is_told_of)
+{
+	fake_store_set(MODULE_NODE, no_modules[_i]);
+	OK(attach);
+	ck_assert_ptr_nonnull(strstr(rig.notices, "the module that guest 'fake' tells of is of no use"));
+	ck_assert_int_eq(rig_ask("SELECT module FROM guest"), 0);
+	ATTACHED();
+	/* Once there is a record nobody asks any more. */
+	OK(detach);
+	OK(attach);
+	ck_assert_str_eq(rig.notices, "");
+	OK(detach);
+	OK(rig_withdraw);
+}
+END_TEST
+
+/* The personality that is there is made to look as if its owner had loaded it; its allocator gives windows elsewhere. */
+START_TEST(module_that_gives_windows_outside_its_room_is_refused)
+{
+	const struct fake_window *w;
+	char node[160];
+
+	OK(attach);
+	OK(detach);
+	rig_ask("DELETE FROM guest");
+	w = fake_window_find(fake_host->core_va);
+	snprintf(node, sizeof(node), "va=%llx,text=%u,data_va=%llx,data=%u,abi=1", (unsigned long long)w->va, w->text,
+		 (unsigned long long)(w->va + w->text * XG_PAGE_SIZE), w->data);
+	fake_store_set(MODULE_NODE, node);
+	FAILS(attach, -EINVAL, "outside its own room");
+	ck_assert_str_eq(rig.notices, "");
+	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM guest) + (SELECT count(*) FROM operation)"), 0);
+	/* It was not entered, and what is its owner's is not taken out. */
+	ck_assert(fake_host->core_runs);
+	ck_assert_uint_eq(fake_host->stage, FAKE_OUT);
+	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
+}
+END_TEST
+
 START_TEST(disk_is_found_by_each_of_its_names)
 {
 	static const char *const names[] = { "xvdb", "d1", "51728", "0xca10" };
@@ -1060,6 +1308,7 @@ int main(void)
 	tcase_add_test(t, bytes_that_were_left_are_taken_over);
 	tcase_add_test(t, two_at_once_take_turns);
 	tcase_add_test(t, shutdown_request_is_not_lost);
+	tcase_add_test(t, event_that_cannot_be_given_back_is_owed);
 	tcase_add_test(t, pending_shutdown_request_is_not_touched);
 	tcase_add_loop_test(t, lie_is_named_and_leaves_nothing, 0, ROWS(lies));
 	tcase_add_loop_test(t, header_that_has_changed_is_refused, 0, ROWS(headers));
@@ -1080,6 +1329,14 @@ int main(void)
 	tcase_add_test(t, guest_that_is_gone_is_forgotten);
 	tcase_add_test(t, guest_that_cannot_be_asked_about_is_not_forgotten);
 	tcase_add_test(t, id_that_is_another_guests_now_is_left_alone);
+	tcase_add_test(t, guest_that_was_restored_keeps_its_record);
+	tcase_add_test(t, guest_that_was_rebooted_begins_anew);
+	tcase_add_test(t, guest_is_the_one_that_the_record_knows);
+	tcase_add_test(t, work_of_another_version_is_cleaned_up_where_no_plan_is_needed);
+	tcase_add_test(t, work_of_another_version_can_be_given_up);
+	tcase_add_test(t, disks_can_be_forgotten_with_their_guest);
+	tcase_add_loop_test(t, module_that_is_not_there_is_told_of, 0, ROWS(no_modules));
+	tcase_add_test(t, module_that_gives_windows_outside_its_room_is_refused);
 	tcase_add_test(t, disk_is_found_by_each_of_its_names);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

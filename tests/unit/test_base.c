@@ -13,6 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/steps.h"
+#include "lib/base/version.h"
 
 /* ---- err ----------------------------------------------------------------------------------------------- */
 
@@ -177,7 +178,8 @@ UNDO(a)
 UNDO(b)
 
 static const struct xg_step table[] = {
-	{ "a", run_a, undo_a }, { "b", run_b, undo_b }, { "c", run_c, NULL }, { "d", run_d, NULL },
+	{ "a", run_a, undo_a, NULL }, { "b", run_b, undo_b, NULL }, { "c", run_c, NULL, NULL },
+	{ "d", run_d, NULL, NULL },
 };
 
 static int story_record(void *ctx, const struct xg_step *step, int done, struct xg_err *err)
@@ -258,6 +260,34 @@ START_TEST(step_that_cannot_be_recorded_does_not_run)
 	ck_assert_int_eq(xg_steps_run(&steps, &s, &err), -ENOSPC);
 	ck_assert_str_eq(s.text, "ra a rb -a ua");
 	ck_assert_str_eq(err.text, "journal full");
+}
+END_TEST
+
+static bool fails_in_d(const void *ctx)
+{
+	const struct story *s = ctx;
+
+	return s->fail_run == 'd';
+}
+
+START_TEST(step_that_is_not_needed_is_as_if_not_there)
+{
+	const struct xg_step partly[] = {
+		{ "a", run_a, undo_a, NULL }, { "b", run_b, undo_b, fails_in_d }, { "c", run_c, NULL, fails_in_d },
+		{ "d", run_d, NULL, NULL },
+	};
+	const struct xg_steps steps = {
+		.table = partly, .count = 4, .record = story_record, .progress = story_progress,
+	};
+	struct story some = { .text = "" }, all = { .fail_run = 'd' };
+
+	ck_assert_int_eq(xg_steps_run(&steps, &some, NULL), 0);
+	ck_assert_str_eq(some.text, "pa ra a pd rd d");
+	some.text[0] = '\0';
+	xg_steps_undo(&steps, 4, &some);
+	ck_assert_str_eq(some.text, "ud -a ua");
+	ck_assert_int_eq(xg_steps_run(&steps, &all, NULL), -EIO);
+	ck_assert_str_eq(all.text, "pa ra a pb rb b pc rc c pd rd d ud uc -b ub -a ua");
 }
 END_TEST
 
@@ -343,6 +373,56 @@ START_TEST(log_that_cannot_be_opened_leaves_the_old_one)
 }
 END_TEST
 
+/* ---- version ------------------------------------------------------------------------------------------- */
+
+START_TEST(versions_have_an_order)
+{
+	static const char *const ascending[] = {
+		"", "1.0~rc1", "1.0", "1.0-1", "1.0.a", "1.0.0", "1.0.9", "1.0.10", "1.1", "6.1.0-9-amd64", "6.1.0-56-amd64",
+		"6.9", "6.12.95+deb12-amd64", "10", "99999999999999999999", "100000000000000000000",
+	};
+	size_t i, j, count = sizeof(ascending) / sizeof(ascending[0]);
+
+	for (i = 0; i < count; i++)
+		for (j = 0; j < count; j++)
+			ck_assert_msg((xg_version_compare(ascending[i], ascending[j]) > 0) == (i > j) &&
+				      (xg_version_compare(ascending[i], ascending[j]) < 0) == (i < j), "%s, %s",
+				      ascending[i], ascending[j]);
+	ck_assert_int_eq(xg_version_compare("1.01", "1.1"), 0);
+	ck_assert_int_eq(xg_version_compare("1.00", "1.0"), 0);
+}
+END_TEST
+
+START_TEST(version_key_stays_in_its_room)
+{
+	uint8_t key[XG_VERSION_KEY_MAX + 1];
+	char worst[400];
+	size_t i;
+
+	for (i = 0; i < sizeof(worst) - 1; i++)
+		worst[i] = i % 2 ? '.' : '1';
+	worst[sizeof(worst) - 1] = '\0';
+	key[XG_VERSION_KEY_MAX] = 0xee;
+	ck_assert_uint_le(xg_version_key(worst, key), XG_VERSION_KEY_MAX);
+	memset(worst, '1', sizeof(worst) - 1);
+	ck_assert_uint_le(xg_version_key(worst, key), XG_VERSION_KEY_MAX);
+	ck_assert_uint_eq(key[XG_VERSION_KEY_MAX], 0xee);
+}
+END_TEST
+
+START_TEST(version_lies_within_bounds)
+{
+	ck_assert(xg_version_within("6.1.0-56-amd64", "6.1", "6.12"));
+	ck_assert(xg_version_within("6.12.95", "6.1", "6.12"));
+	ck_assert(xg_version_within("6.1", "6.1", "6.1"));
+	ck_assert(!xg_version_within("6.13", "6.1", "6.12"));
+	ck_assert(!xg_version_within("6.120", "6.1", "6.12"));
+	ck_assert(!xg_version_within("6.0", "6.1", "6.12"));
+	ck_assert(xg_version_within("6.0", "", "6.12"));
+	ck_assert(xg_version_within("7.0", "6.1", ""));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base");
@@ -363,7 +443,11 @@ int main(void)
 	tcase_add_test(t, journal_knows_of_a_step_before_it_runs);
 	tcase_add_test(t, journal_forgets_a_step_after_its_undo);
 	tcase_add_test(t, step_that_cannot_be_recorded_does_not_run);
+	tcase_add_test(t, step_that_is_not_needed_is_as_if_not_there);
 	tcase_add_test(t, undo_alone_takes_the_first_steps);
+	tcase_add_test(t, versions_have_an_order);
+	tcase_add_test(t, version_key_stays_in_its_room);
+	tcase_add_test(t, version_lies_within_bounds);
 	tcase_add_test(t, log_file_has_a_stamped_line_a_message);
 	tcase_add_test(t, log_that_cannot_be_opened_leaves_the_old_one);
 	suite_add_tcase(s, t);

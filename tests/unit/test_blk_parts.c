@@ -279,6 +279,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
+	tcase_set_timeout(t, 60);	/* a busy machine and sanitizers */
 	tcase_add_test(t, ring_sizes);
 	tcase_add_loop_test(t, ring_indices, 0, sizeof(index_rows) / sizeof(index_rows[0]));
 	tcase_add_test(t, ring_attach_takes_up_where_responses_end);

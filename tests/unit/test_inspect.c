@@ -109,6 +109,21 @@ static void check_symbols(struct fake_linux *f, struct xg_kernel *k)
 	ck_assert_uint_eq(at.v, 1);	/* untouched */
 }
 
+/* Many names in one pass: the same answers, also of names that come twice, and of those that were not in it. */
+static void check_look_up(struct fake_linux *f, struct xg_kernel *k)
+{
+	static const char *const again[] = { "x" };
+	const char *const names[] = { "printk", "init_once", "nowhere", fake_linux_long_name, "printk", "_text", "" };
+	struct xg_err err = XG_ERR_NONE;
+
+	ck_assert_int_eq(xg_kernel_look_up(k, names, sizeof(names) / sizeof(names[0]), &err), 0);
+	check_symbols(f, k);
+	ck_assert_int_eq(xg_kernel_look_up(k, again, 1, &err), 0);
+	check_symbols(f, k);
+	ck_assert_int_eq(xg_kernel_look_up(k, NULL, 0, &err), 0);
+	check_symbols(f, k);
+}
+
 static void check_after(struct fake_linux *f, struct xg_kernel *k)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -119,6 +134,27 @@ static void check_after(struct fake_linux *f, struct xg_kernel *k)
 	ck_assert_int_eq(xg_kernel_symbol_after(k, gva_add(f->image, 0x2ff), &at, &err), 0);
 	ck_assert_uint_eq(at.v, f->image.v + 0x300);
 	ck_assert_int_eq(xg_kernel_symbol_after(k, gva_add(f->vmcoreinfo_data, 8), &at, &err), -ENOENT);
+}
+
+/* Right, wrong and impossible hints: the answer is the same. */
+static void check_hints(struct fake_linux *f, const struct xg_os *os)
+{
+	const uint32_t wrong[] = { 0, 3, 0x3ffff, UINT32_MAX };
+	struct xg_kernel_hints hints = { .count = 4 };
+	struct xg_err err = XG_ERR_NONE;
+	struct xg_kernel *k;
+	size_t i;
+
+	ck_assert_uint_ne(os->hint, 0);
+	for (i = 0; i < 4; i++) {
+		memcpy(hints.pages, wrong, sizeof(wrong));
+		hints.pages[i] = os->hint;
+		ck_assert_msg(!xg_kernel_open_hinted(f->guest, &hints, &k, &err), "%s", err.text);
+		check_os(f, xg_kernel_os(k));
+		ck_assert_uint_eq(xg_kernel_os(k)->hint, os->hint);
+		xg_kernel_close(k);
+	}
+	ck_assert_uint_eq(xg_guest_fake_mapped(f->guest), 0);
 }
 
 static void check_mappings(struct fake_linux *f, struct xg_kernel *k)
@@ -145,6 +181,8 @@ START_TEST(every_layout_comes_out_as_it_is)
 
 	check_os(f, xg_kernel_os(k));
 	check_symbols(f, k);
+	check_hints(f, xg_kernel_os(k));
+	check_look_up(f, k);
 	check_after(f, k);
 	check_mappings(f, k);
 	xg_kernel_close(k);
@@ -192,7 +230,7 @@ START_TEST(a_processor_in_user_mode_under_pti)
 	/* An even frame is nobody's user half. */
 	user.root = fake_linux_frame(f, FAKE_LINUX_FREE);
 	xg_guest_fake_paging(f->guest, &user);
-	must_refuse(f, ENOENT, "no Linux kernel found in guest 'fake': none of its processors runs one, it is another system "
+	must_refuse(f, ENOENT, "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
 		    "or still booting");
 	fake_linux_free(f);
 }
@@ -221,7 +259,7 @@ START_TEST(processors_that_do_not_run_yet)
 
 	f->guest->ops = &ops;
 	ops.cpu_paging = paging_not_yet;
-	must_refuse(f, ENOENT, "no Linux kernel found in guest 'fake': none of its processors runs one, it is another system "
+	must_refuse(f, ENOENT, "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
 		    "or still booting");
 	/* One vCPU is known at the start; the fake has as many as it is asked for once there are more. */
 	ops.cpu_paging = paging_of_the_third;
@@ -265,7 +303,7 @@ START_TEST(an_empty_guest_has_no_kernel)
 	struct fake_linux *f = fake_linux_new(&layouts[9], NULL);
 
 	memset(f->memory, 0, FAKE_LINUX_PAGES * PAGE);
-	must_refuse(f, ENOENT, "no Linux kernel found in 2,048 pages of guest 'fake': it is another system or still booting");
+	must_refuse(f, ENOENT, "no known kernel found in 2,048 pages of guest 'fake': it is another system or still booting");
 	fake_linux_free(f);
 }
 END_TEST
@@ -278,7 +316,7 @@ START_TEST(holes_are_stepped_over)
 	xg_guest_fake_hole(f->guest, XG_GFN(1020), 2);
 	xg_kernel_close(must_open(f));
 	xg_guest_fake_hole(f->guest, XG_GFN(FAKE_LINUX_VMCOREINFO), 1);
-	must_refuse(f, ENOENT, "no Linux kernel found in 2,025 pages");
+	must_refuse(f, ENOENT, "no known kernel found in 2,025 pages");
 	fake_linux_free(f);
 }
 END_TEST
@@ -682,7 +720,7 @@ static const struct defect defects[] = {
 	{ "vmcoreinfo_data leads elsewhere", pointer_elsewhere, ENOENT,
 	  "the kernel's own page is frame 0x12d and says otherwise", PVH },
 	{ "vmcoreinfo_data is no page", pointer_odd, ENOENT, "vmcoreinfo_data is 0xffff88800012c008, no page", PVH },
-	{ "page tables in a circle", tables_loop, ENOENT, "no Linux kernel found in ", NO_CPU },
+	{ "page tables in a circle", tables_loop, ENOENT, "no known kernel found in ", NO_CPU },
 	{ "a page table out of range", tables_out_of_range, ENOENT, "page table of level 2 for 0xffffffff", NO_CPU },
 	{ "a reserved bit in a page table", tables_reserved_bit, ENOENT, "the level 4 entry for 0xffffffff", NO_CPU },
 	{ "a page table that is not there", tables_absent, ENOENT, "is not mapped in guest 'fake' (level 2)", NO_CPU },
@@ -720,7 +758,9 @@ END_TEST
 
 /* ---- Forged pages --------------------------------------------------------------------------------------------- */
 
-/* A user program's page with the true text but for one line. Where the processors are asked it is not even looked at. */
+/*
+ * A user program's page with the true text but for one line. Where the processors are asked it is not even looked at.
+ */
 static void forge(struct fake_linux *f, size_t page)
 {
 	char *text = fake_linux_page(f, page);

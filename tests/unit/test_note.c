@@ -76,6 +76,32 @@ START_TEST(personality_says_what_it_is)
 }
 END_TEST
 
+/* One image for several kernels, or for several ABIs. A note without the new keys means what it always meant. */
+START_TEST(ranges)
+{
+	static const char several[] = "kind=personality\nabi=1\nabi-last=3\nos=linux\nrelease=6.1\nrelease-last=6.12\n"
+		"arch=x86_64\nversion=1\nlicence=x\n";
+	struct xg_err err = XG_ERR_NONE;
+	struct xg_image_note n;
+
+	ck_assert_msg(read_note(several, &n, &err) == 0, "%s", err.text);
+	ck_assert_str_eq(n.release, "6.1");
+	ck_assert_str_eq(n.release_last, "6.12");
+	ck_assert(xg_note_fits_release(&n, "6.1.0-56-amd64"));
+	ck_assert(xg_note_fits_release(&n, "6.12.95+deb12-amd64"));
+	ck_assert(!xg_note_fits_release(&n, "6.13"));
+	ck_assert(!xg_note_fits_release(&n, "5.10.0"));
+	ck_assert(xg_note_fits_build(&n, "") && xg_note_fits_build(&n, "00"));
+	ck_assert(xg_note_fits_abi(&n, 1) && xg_note_fits_abi(&n, 3) && !xg_note_fits_abi(&n, 4) && !xg_note_fits_abi(&n, 0));
+	ck_assert_msg(read_note(PERSONALITY, &n, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(n.abi_last, 1);
+	ck_assert(xg_note_fits_release(&n, "6.1.0-56-amd64") && !xg_note_fits_release(&n, "6.1.0-56-amd64x"));
+	ck_assert(xg_note_fits_build(&n, BUILD_ID) && !xg_note_fits_build(&n, "") && !xg_note_fits_build(&n, "01"));
+	ck_assert_msg(read_note(DRIVER, &n, &err) == 0, "%s", err.text);
+	ck_assert(xg_note_fits_release(&n, "9.9") && xg_note_fits_build(&n, BUILD_ID));
+}
+END_TEST
+
 /* Lengths that end on each of the four places of the padding, and a value as long as its field. */
 START_TEST(any_length_will_do)
 {
@@ -93,7 +119,9 @@ START_TEST(any_length_will_do)
 }
 END_TEST
 
-/* The last that pass: 64 lines, a key of 31 characters, 4,096 bytes, the numbers' ends, the last printable character. */
+/*
+ * The last that pass: 64 lines, a key of 31 characters, 4,096 bytes, the numbers' ends, the last printable character.
+ */
 START_TEST(limits_may_be_reached)
 {
 	static const char *const abis[] = { "1", "9", "10", "65535" };
@@ -151,6 +179,11 @@ static const struct {
 	  "the note of a personality lacks release" },
 	{ "kind=personality\nabi=1\narch=x86_64\nversion=1\nlicence=GPL\nos=linux\nrelease=6\n",
 	  "the note of a personality lacks build-id" },
+	{ DRIVER "abi-last=0\n", "line 7 of the note: abi-last is '0', not a number from 1 to 65535" },
+	{ "kind=driver\nabi=2\nabi-last=1\narch=x86_64\nversion=1\nlicence=x\nclass=block\n",
+	  "the note's ABIs end at 1, before they begin at 2" },
+	{ DRIVER "release-last=6.12\n", "the note gives release-last without release" },
+	{ DRIVER "release=6.12\nrelease-last=6.9\n", "the note's releases end at 6.9, before they begin at 6.12" },
 	{ "kind=module\n", "line 1 of the note: kind is 'module', not personality or driver" },
 	{ "kind=drive\n", "kind is 'drive', not personality or driver" },
 	{ "kind=\n", "line 1 of the note: kind is empty" },
@@ -289,6 +322,7 @@ int main(void)
 
 	tcase_add_test(t, driver_says_what_it_is);
 	tcase_add_test(t, personality_says_what_it_is);
+	tcase_add_test(t, ranges);
 	tcase_add_test(t, any_length_will_do);
 	tcase_add_test(t, limits_may_be_reached);
 	tcase_add_test(t, unknown_keys_are_ignored_empty_ones_mean_any);

@@ -2,8 +2,8 @@
 /*
  * hotswap/stage1.S executed: its bytes are put into a page of this process, the kernel functions that it calls
  * are stubs here, and each path through it is walked. Each row says what Dom0 and the kernel do; what is
- * compared is the calls that the kernel sees, the mailbox, the borrowed pointer, and that whatever is called last is reached
- * by a jump: no return address may point into the cave once Dom0 is told that it is free.
+ * compared is the calls that the kernel sees, the mailbox, the borrowed pointer, and that whatever is called last is
+ * reached by a jump: no return address may point into the cave once Dom0 is told that it is free.
  */
 #include <check.h>
 #include <stdbool.h>
@@ -225,7 +225,9 @@ static void teardown(void)
 	munmap(cave, 8192);
 }
 
-/* void call_with(at, a, b, c, registers): rbx and r12 to r15 are loaded from there before, and stored after the call. */
+/*
+ * void call_with(at, a, b, c, registers): rbx and r12 to r15 are loaded from there before, and stored after the call.
+ */
 void call_with(uint64_t at, uint64_t a, uint64_t b, uint64_t c, uint64_t registers[5]);
 __asm__(
 	".pushsection .text\n"
@@ -368,7 +370,9 @@ START_TEST(thread_ends_as_it_should)
 }
 END_TEST
 
-/* Nothing of the code, fix-ups and literals apart, may change when it runs: Dom0 compares it before it takes it away. */
+/*
+ * Nothing of the code, fix-ups and literals apart, may change when it runs: Dom0 compares it before it takes it away.
+ */
 START_TEST(code_does_not_change_itself)
 {
 	uint8_t before[4096];

@@ -60,7 +60,8 @@ static struct xg_guest_row guest_row(const char *uuid, uint32_t domid)
 			.root = { 0x1610 }, .levels = 5, .phys_base = -UINT64_C(0x1000000), .kaslr_offset = 0x2a000000,
 			.symbols = 94266,
 		},
-		.core = { .va = { UINT64_C(0xffffffffc0001000) }, .text_pages = 7, .data_pages = 3 },
+		.core = { .va = { UINT64_C(0xffffffffc0001000) }, .data_va = { UINT64_C(0xfffffffffee00000) },
+			  .text_pages = 7, .data_pages = 3, .module = true },
 		.version = "0.1.0",
 	};
 
@@ -72,8 +73,9 @@ static struct xg_guest_row guest_row(const char *uuid, uint32_t domid)
 static struct xg_device_row device_row(const char *uuid, uint32_t devid)
 {
 	struct xg_device_row row = {
-		.devid = devid, .vdev = "xvdb", .mode = "virtual", .read_only = true, .generation = 9,
-		.device = { .va = { UINT64_C(0xffffffffc0100000) + devid }, .text_pages = 8, .data_pages = 5 },
+		.devid = devid, .vdev = "xvdb", .mode = "virtual", .read_only = true,
+		.device = { .va = { UINT64_C(0xffffffffc0100000) + devid },
+			    .data_va = { UINT64_C(0xffffffffd0100000) + devid }, .text_pages = 8, .data_pages = 5 },
 		.driver = "blkif-virtual", .version = "0.1.0", .state = "live", .since = 1234567890123,
 	};
 	unsigned int i;
@@ -334,13 +336,45 @@ START_TEST(schema_from_the_future_is_refused)
 	struct xg_state *s = opened();
 
 	xg_state_close(s);
-	raw_sql("PRAGMA user_version = 2");
+	raw_sql("PRAGMA user_version = 4");
 	s = NULL;
 	ck_assert_int_eq(xg_state_open(path, &s, &err), -EPROTO);
 	ck_assert_ptr_null(s);
-	ck_assert_ptr_nonnull(strstr(err.text, "is of version 2, this program knows 1"));
+	ck_assert_ptr_nonnull(strstr(err.text, "is of version 4, this program knows 3"));
 	/* And left alone. */
-	ck_assert_int_eq(ask("PRAGMA user_version"), 2);
+	ck_assert_int_eq(ask("PRAGMA user_version"), 4);
+}
+END_TEST
+
+/* As it was first: made from this program's by taking the changes back. */
+static void database_of_version_1(void)
+{
+	xg_state_close(opened());
+	raw_sql("ALTER TABLE guest DROP COLUMN data_va; ALTER TABLE guest DROP COLUMN module;"
+		"ALTER TABLE device DROP COLUMN data_va; ALTER TABLE device DROP COLUMN half;"
+		"DROP TABLE next; DROP TABLE history; DROP TABLE image;"
+		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"
+		" levels, phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version)"
+		" VALUES('" UUID_A "', 5, 'old', 'linux', '6.1', '', 'x86_64', 1, 2, 3, 4, 0, 0, 0, 4096, 2, 1, 'd', '0.1');"
+		"PRAGMA user_version = 1");
+}
+
+START_TEST(schema_of_the_past_is_brought_up_to_date)
+{
+	struct xg_device_row device = device_row(UUID_A, 1);
+	struct xg_guest_row guest;
+	struct xg_state *s;
+
+	database_of_version_1();
+	s = opened();
+	ck_assert_int_eq(ask("PRAGMA user_version"), 3);
+	ck_assert_int_eq(xg_state_guest_get(s, UUID_A, &guest, NULL), 0);
+	ck_assert_uint_eq(guest.core.va.v, 4096);
+	ck_assert_uint_eq(guest.core.data_va.v, 0);
+	ck_assert(!guest.core.module);
+	ck_assert_int_eq(xg_state_device_put(s, &device, NULL), 0);
+	xg_state_close(s);
 }
 END_TEST
 
@@ -592,12 +626,40 @@ START_TEST(killed_while_creating_leaves_what_can_be_created)
 		}
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		s = opened();
-		ck_assert_int_eq(ask("PRAGMA user_version"), 1);
+		ck_assert_int_eq(ask("PRAGMA user_version"), 3);
 		xg_state_close(s);
 		n++;
 	} while (status && n < 200);
 	ck_assert_int_eq(status, 0);
 	ck_assert_int_gt(n, 3);
+}
+END_TEST
+
+START_TEST(hints_of_the_last_kernels_are_kept)
+{
+	struct xg_kernel_hints hints;
+	struct xg_os os = { .hint = 0 };
+	struct xg_state *s = opened();
+	unsigned int i;
+
+	ck_assert_int_eq(xg_state_hint_put(s, &os, NULL), 0);
+	ck_assert_int_eq(xg_state_hints_get(s, &hints, NULL), 0);
+	ck_assert_uint_eq(hints.count, 0);
+	for (i = 1; i <= 200; i++) {
+		snprintf(os.build_id, sizeof(os.build_id), "%040x", i);
+		os.hint = i;
+		ck_assert_int_eq(xg_state_hint_put(s, &os, NULL), 0);
+	}
+	snprintf(os.build_id, sizeof(os.build_id), "%040x", 190);
+	os.hint = 1190;
+	ck_assert_int_eq(xg_state_hint_put(s, &os, NULL), 0);
+	ck_assert_int_eq(xg_state_hints_get(s, &hints, NULL), 0);
+	ck_assert_uint_eq(hints.count, XG_KERNEL_HINTS_MAX);
+	ck_assert_uint_eq(hints.pages[0], 1190);
+	ck_assert_uint_eq(hints.pages[1], 200);
+	ck_assert_uint_eq(hints.pages[7], 194);
+	ck_assert_int_le(ask("SELECT count(*) FROM kernel"), 64);
+	xg_state_close(s);
 }
 END_TEST
 
@@ -613,6 +675,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, files_remove);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, guest_comes_back_as_it_was);
+	tcase_add_test(t, hints_of_the_last_kernels_are_kept);
 	tcase_add_test(t, device_comes_back_as_it_was);
 	tcase_add_test(t, operation_comes_back_as_it_was);
 	tcase_add_test(t, what_is_not_there_is_enoent);
@@ -621,6 +684,7 @@ int main(void)
 	tcase_add_test(t, removal_takes_along_what_belongs_to_it);
 	tcase_add_test(t, uuid_as_xen_writes_it);
 	tcase_add_test(t, schema_from_the_future_is_refused);
+	tcase_add_test(t, schema_of_the_past_is_brought_up_to_date);
 	tcase_add_test(t, file_that_is_no_database_is_refused);
 	tcase_add_test(t, folder_that_is_not_there_is_an_error);
 	tcase_add_test(t, row_of_another_size_is_refused);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Swaps with the 1st, 2nd, ... Nth call to Xen, xenstore, the database or the system failing, and with the process
+ * killed there. Afterwards (after a kill: once the next operation has begun) either the old or the new driver serves,
+ * nothing of the other is left, and the next swap, detach and withdraw work as if nothing had been.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "tests/lib/ops_rig.h"
+
+#define POINTS_MAX 1000	/* far above what an operation takes */
+
+static int attach(struct xg_err *err)
+{
+	return rig_attach(NULL, err);
+}
+
+static int detach(struct xg_err *err)
+{
+	return rig_detach(false, err);
+}
+
+static int swap(struct xg_err *err)
+{
+	return rig_swap(false, NULL, err);
+}
+
+static int rollback(struct xg_err *err)
+{
+	return rig_rollback(NULL, err);
+}
+
+static void must_work(int (*operation)(struct xg_err *err), const char *name)
+{
+	struct xg_err err = XG_ERR_NONE;
+	int rc = operation(&err);
+
+	ck_assert_msg(!rc, "%s after %s: %d, %s", name, fake_host->struck_at, rc, err.text);
+}
+
+static void must_be_attached(void)
+{
+	const char *why = rig_not_attached();
+
+	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
+}
+
+static void take_away(void)
+{
+	const char *why;
+
+	must_work(swap, "swap");
+	must_be_attached();
+	must_work(detach, "detach");
+	must_work(rig_withdraw, "withdraw");
+	why = rig_dirt(true);
+	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
+}
+
+static void from_attached(void)
+{
+	static unsigned int n;
+
+	fake_host->look_at_all = n++ % 16 == 0;
+	rig_reset();
+	must_work(attach, "attach");
+}
+
+static void from_swapped(void)
+{
+	from_attached();
+	rig_driver_renew("0.2");
+	must_work(swap, "swap");
+}
+
+static void from_dead(void)
+{
+	from_attached();
+	rig_backend_dies();
+	fake_host->stuck = true;
+}
+
+static const struct {
+	void (*from)(void);
+	int (*operation)(struct xg_err *err);
+	const char *name;
+} rows[] = {
+	{ from_attached, swap, "swap" },
+	{ from_swapped, rollback, "rollback" },
+	{ from_dead, swap, "replacement" },
+};
+
+#define ROWS (int)(sizeof(rows) / sizeof(rows[0]))
+
+START_TEST(one_driver_serves_after_a_failure)
+{
+	unsigned int n;
+	int rc;
+
+	for (n = 1; n < POINTS_MAX; n++) {
+		struct xg_err err = XG_ERR_NONE;
+
+		rows[_i].from();
+		fake_strike(n, false);
+		rc = rows[_i].operation(&err);
+		fake_host->strike_at = 0;
+		ck_assert_msg(rc == 0 || (err.code == -rc && err.text[0]), "%s: %d, but code %d '%s'", fake_host->struck_at,
+			      rc, err.code, err.text);
+		if (!fake_host->struck)
+			break;
+		fake_host->stuck = false;
+		/* What could not be undone, or retired, is a matter of the next operation. */
+		must_work(rig_recover, "recovery");
+		must_be_attached();
+		take_away();
+	}
+	ck_assert_uint_lt(n, POINTS_MAX);
+	ck_assert_msg(n > 60, "%u points", n);
+}
+END_TEST
+
+static bool killed_at(unsigned int n, int (*operation)(struct xg_err *err))
+{
+	struct xg_err err = XG_ERR_NONE;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	fake_strike(0, false);
+	pid = fork();
+	if (pid == 0) {
+		fake_strike(n, true);
+		if (!operation(&err))
+			_exit(0);
+		fprintf(stderr, "not killed at point %u, but failed: %s\n", n, err.text);
+		_exit(1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	fake_host->strike_at = 0;
+	if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		ck_assert_msg(status == 0, "not killed, but: %d", status);
+	return fake_host->struck;
+}
+
+START_TEST(one_driver_serves_after_a_kill)
+{
+	unsigned int n;
+
+	for (n = 1; n < POINTS_MAX; n++) {
+		rows[_i].from();
+		if (!killed_at(n, rows[_i].operation))
+			break;
+		fake_host->stuck = false;
+		must_work(rig_recover, "recovery");
+		must_be_attached();
+		take_away();
+	}
+	ck_assert_uint_lt(n, POINTS_MAX);
+	ck_assert_msg(n > 40, "%u points", n);
+	fake_host->stuck = false;
+	take_away();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("swap, faults");
+	TCase *t = tcase_create("swap, faults");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, one_driver_serves_after_a_failure, 0, ROWS);
+	tcase_add_loop_test(t, one_driver_serves_after_a_kill, 0, ROWS);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
