@@ -2,6 +2,10 @@
 # The manual, which is installed, and what a reader of the sources wants, which goes along with them.
 dist_man_MANS += \
 	docs/man/xengraft.1 \
+	docs/man/xengraft-repo.1 \
+	docs/man/xengraft-gen.1 \
+	docs/man/xengraft-device.5 \
+	docs/man/xengraft-os.5 \
 	docs/man/xengraft-policy.5 \
 	docs/man/xengraft-backend.8 \
 	docs/man/xengraft-build-image.8

@@ -5,10 +5,12 @@
  */
 #include "hotswap/core.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "hotswap/wait.h"
+#include "hotswap/way_in.h"
 
 #define ENTER_TIMEOUT_MS 5000
 #define START_TIMEOUT_MS 5000
@@ -21,17 +23,38 @@ int xg_core_image_fits(const struct xg_image *image, const struct xg_os *os, str
 
 	if (strcmp(note->kind, "personality"))
 		return xg_fail(err, ENOEXEC, "the image is a %s, not a personality", note->kind);
-	if (note->abi != XG_ABI_VERSION)
+	if (!xg_note_fits_abi(note, XG_ABI_VERSION))
 		return xg_fail(err, ENOEXEC, "the image is of ABI %u, this program of %u", note->abi, XG_ABI_VERSION);
 	if (strcmp(note->os, os->name) || strcmp(note->arch, os->arch))
 		return xg_fail(err, ENOEXEC, "the image is for %s on %s, the guest runs %s on %s", note->os, note->arch,
 			       os->name, os->arch);
-	if (strcmp(note->release, os->release))
-		return xg_fail(err, ENOEXEC, "the image is for release %s, the guest runs %s", note->release, os->release);
-	if (strcmp(note->build_id, os->build_id))
+	if (!xg_note_fits_release(note, os->release))
+		return xg_fail(err, ENOEXEC, "the image is for release %s%s%s, the guest runs %s", note->release,
+			       note->release_last[0] ? " to " : "", note->release_last, os->release);
+	if (!xg_note_fits_build(note, os->build_id))
 		return xg_fail(err, ENOEXEC, "the image is for build %.16s…, the guest's kernel is %.16s…",
 			       note->build_id, os->build_id[0] ? os->build_id : "without a BUILD-ID");
 	return 0;
+}
+
+/* All that this kernel will be asked for, in one pass over its symbols. */
+static int look_up(struct xg_kernel *k, const struct xg_elf *elf, struct xg_err *err)
+{
+	const char **names xg_auto_free = calloc(elf->symbol_count + XG_WAY_IN_SYMBOLS_MAX, sizeof(*names));
+	const struct xg_way_in *way;
+	size_t n;
+	uint32_t i;
+	int rc = xg_way_in(xg_kernel_os(k)->name, &way, err);
+
+	if (rc)
+		return rc;
+	if (!names)
+		return xg_fail_errno(err, ENOMEM, "%u symbols", elf->symbol_count);
+	n = xg_way_in_symbols(way, names, XG_WAY_IN_SYMBOLS_MAX);
+	for (i = 0; i < elf->symbol_count; i++)
+		if (elf->symbols[i].section == SHN_UNDEF && elf->symbols[i].name[0])
+			names[n++] = elf->symbols[i].name;
+	return xg_kernel_look_up(k, names, n, err);
 }
 
 int xg_core_plan(struct xg_guest *g, struct xg_kernel *k, const struct xg_image *image, struct xg_core_plan *ret,
@@ -43,6 +66,8 @@ int xg_core_plan(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 	rc = xg_core_image_fits(image, xg_kernel_os(k), err);
 	if (!rc)
 		rc = xg_window_size(image, &plan.text_pages, &plan.data_pages, err);
+	if (!rc)
+		rc = look_up(k, image->elf, err);
 	if (!rc)
 		rc = xg_getin_plan(g, k, plan.text_pages, plan.data_pages, &plan.getin, err);
 	if (!rc)
@@ -57,7 +82,9 @@ int xg_core_enter(struct xg_guest *g, struct xg_store *store, const struct xg_co
 	int rc = xg_getin_enter(g, store, &plan->getin, ENTER_TIMEOUT_MS, &va, err);
 
 	if (!rc)
-		*ret = (struct xg_core_record){ .va = va, .text_pages = plan->text_pages, .data_pages = plan->data_pages };
+		*ret = (struct xg_core_record){
+			.va = va, .text_pages = plan->text_pages, .data_pages = plan->data_pages,
+		};
 	return rc;
 }
 
@@ -69,10 +96,12 @@ static int resolve_symbol(void *ctx, const char *name, struct gva *ret, struct x
 /* Linux since 6.9 warns when its unpatched return thunk is used: see hotswap/link.h. */
 static struct gva return_thunk(struct xg_kernel *k)
 {
+	const struct xg_way_in *way;
 	struct gva variable;
 	uint64_t thunk;
 
-	if (xg_kernel_symbol(k, "x86_return_thunk", &variable, NULL) || xg_kernel_read_u64(k, variable, &thunk, NULL))
+	if (xg_way_in(xg_kernel_os(k)->name, &way, NULL) || !way->return_thunk ||
+	    xg_kernel_symbol(k, way->return_thunk, &variable, NULL) || xg_kernel_read_u64(k, variable, &thunk, NULL))
 		return XG_GVA(0);
 	return XG_GVA(thunk);
 }
@@ -84,6 +113,7 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 	struct xg_window_slot slot = {
 		.text_count = record->text_pages, .data_first = 1, .data_count = record->data_pages - 1,
 	};
+	struct xg_window_place place = xg_core_place(record);
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_core_header header = {
 		.magic = XG_MAGIC_CORE, .version = XG_ABI_VERSION, .size = sizeof(header),
@@ -91,7 +121,7 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 	};
 	int rc;
 
-	rc = xg_window_open(g, xg_kernel_os(k), record->va, record->text_pages, record->data_pages, &w, err);
+	rc = xg_window_open(g, xg_kernel_os(k), &place, &w, err);
 	if (!rc)
 		rc = xg_window_write(w, image, &resolver, &slot, XG_CORE_MAIN, ret_entry, err);
 	if (rc)
@@ -107,7 +137,8 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 static int core_window(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
 		       struct xg_window **ret, struct xg_err *err)
 {
-	int rc = xg_window_open(g, os, record->va, record->text_pages, record->data_pages, ret, err);
+	struct xg_window_place place = xg_core_place(record);
+	int rc = xg_window_open(g, os, &place, ret, err);
 
 	if (rc != -EFAULT && rc != -EPERM && rc != -EINVAL)
 		return rc;
@@ -142,12 +173,13 @@ int xg_core_wait(struct xg_guest *g, const struct xg_os *os, const struct xg_cor
 int xg_core_start(struct xg_guest *g, struct xg_store *store, const struct xg_os *os, const struct xg_core_plan *plan,
 		  const struct xg_core_record *record, struct gva entry, struct xg_err *err)
 {
+	struct xg_window_place place = xg_core_place(record);
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_core_header *header;
 	uint32_t state;
 	int rc;
 
-	rc = xg_window_open(g, os, record->va, record->text_pages, record->data_pages, &w, err);
+	rc = xg_window_open(g, os, &place, &w, err);
 	if (!rc)
 		rc = xg_getin_go(g, &plan->getin, entry, xg_window_header_va(w), err);
 	if (rc)
@@ -179,7 +211,8 @@ static int core_header_check(const struct xg_core_header *h, const struct xg_cor
 		return xg_fail(err, ESTALE, "no personality at %#llx any more: the guest runs another kernel now",
 			       (unsigned long long)record->va.v);
 	if (h->version < 1 || h->size < sizeof(*h))
-		return xg_fail(err, ESTALE, "the personality's header is of version %u with %u bytes", h->version, h->size);
+		return xg_fail(err, ESTALE, "the personality's header is of version %u with %u bytes", h->version,
+			       h->size);
 	if (h->state != XG_CORE_RUNNING)
 		return xg_fail(err, ENODEV, "the personality has left the guest");
 	return 0;
@@ -195,6 +228,7 @@ int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_cor
 	if (!core)
 		return xg_fail_errno(err, ENOMEM, "core");
 	core->guest = g;
+	core->module = record->module;
 	rc = core_window(g, os, record, &core->window, err);
 	if (rc)
 		return rc;
@@ -234,14 +268,13 @@ static int guest_status(int status, const char *what, struct xg_err *err)
 	return xg_fail(err, EIO, "%s: the guest answered with the unknown status %d", what, status);
 }
 
-static void command_send(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1)
+static void command_send(struct xg_core *core, enum xg_command_op op, const uint64_t args[3])
 {
 	struct xg_core_header *h = xg_window_header(core->window);
 
 	h->command.op = op;
 	memset(h->command.args, 0, sizeof(h->command.args));
-	h->command.args[0] = arg0;
-	h->command.args[1] = arg1;
+	memcpy(h->command.args, args, 3 * sizeof(*args));
 	core->seq++;
 	/* Release: the command is there before its number; pairs with the personality's acquire of seq. */
 	__atomic_store_n(&h->command.seq, core->seq, __ATOMIC_RELEASE);
@@ -292,18 +325,32 @@ static int reply_wait(struct xg_core *core, struct xg_reply *ret, const char *wh
 	return 0;
 }
 
-int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
-		    struct xg_reply *ret, const char *what, struct xg_err *err)
+int xg_core_command3(struct xg_core *core, enum xg_command_op op, const uint64_t args[3], struct xg_reply *ret,
+		     const char *what, struct xg_err *err)
 {
 	struct xg_reply reply;
 	int rc;
 
-	command_send(core, op, arg0, arg1);
+	if (ret)
+		ret->seq = 0;
+	command_send(core, op, args);
 	rc = xg_evtchn_notify(core->evtchn, core->port, err);
 	if (!rc)
 		rc = reply_wait(core, &reply, what, err);
-	if (!rc)
-		rc = guest_status(reply.status, what, err);
+	if (rc)
+		return rc;
+	if (ret)
+		*ret = reply;
+	return guest_status(reply.status, what, err);
+}
+
+int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
+		    struct xg_reply *ret, const char *what, struct xg_err *err)
+{
+	const uint64_t args[3] = { arg0, arg1 };
+	struct xg_reply reply;
+	int rc = xg_core_command3(core, op, args, &reply, what, err);
+
 	if (!rc && ret)
 		*ret = reply;
 	return rc;
@@ -329,10 +376,11 @@ int xg_core_remove(struct xg_core *core, struct xg_err *err)
 {
 	struct xg_core_header *h = xg_window_header(core->window);
 	uint64_t end = xg_now_ms() + XG_COMMAND_TIMEOUT_MS;
+	static const uint64_t no_args[3];
 	struct xg_reply reply;
 	int rc;
 
-	command_send(core, XG_CMD_LEAVE, 0, 0);
+	command_send(core, XG_CMD_LEAVE, no_args);
 	rc = xg_evtchn_notify(core->evtchn, core->port, err);
 	if (rc)
 		return rc;

@@ -15,13 +15,20 @@
 
 /* All that is needed to find the core again; kept in the state database. */
 struct xg_core_record {
-	struct gva va;
+	struct gva va, data_va;		/* data_va 0: behind the text */
 	uint32_t text_pages, data_pages;
+	bool module;			/* the guest's own, by its owner's will: see hotswap/optin.h */
 };
+
+static inline struct xg_window_place xg_core_place(const struct xg_core_record *r)
+{
+	return (struct xg_window_place){ r->va, r->data_va, r->text_pages, r->data_pages };
+}
 
 struct xg_core {
 	struct xg_guest *guest;		/* borrowed */
 	struct xg_window *window;
+	bool module;
 	struct xg_evtchn *evtchn;
 	uint32_t port;			/* ours, bound to the core's */
 	uint32_t seq;			/* of the last command */
@@ -70,6 +77,9 @@ XG_DEFINE_AUTO(struct xg_core, xg_core_close)
 #define XG_COMMAND_TIMEOUT_MS 15000
 int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
 		    struct xg_reply *ret, const char *what, struct xg_err *err);
+/* The same with a third argument. RET, which may be NULL, is there when the guest refused, too: its seq is not 0 then. */
+int xg_core_command3(struct xg_core *core, enum xg_command_op op, const uint64_t args[3], struct xg_reply *ret,
+		     const char *what, struct xg_err *err);
 
 /*
  * The last command that was given, perhaps by a process that died before it saw the answer, which is waited for. 0

@@ -20,7 +20,7 @@ int xg_device_image_fits(const struct xg_image *image, const char *class_name, c
 
 	if (strcmp(note->kind, "driver"))
 		return xg_fail(err, ENOEXEC, "the image is a %s, not a driver", note->kind);
-	if (note->abi != XG_ABI_VERSION)
+	if (!xg_note_fits_abi(note, XG_ABI_VERSION))
 		return xg_fail(err, ENOEXEC, "the driver is of ABI %u, this program of %u", note->abi, XG_ABI_VERSION);
 	if (strcmp(note->class_name, class_name) || strcmp(note->mode, mode))
 		return xg_fail(err, ENOEXEC, "the driver is for %s devices in %s mode, wanted %s in %s mode",
@@ -31,6 +31,31 @@ int xg_device_image_fits(const struct xg_image *image, const char *class_name, c
 static uint32_t max_u32(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
+}
+
+/* COUNT pages from VA lie in the ROOM pages from START. */
+static bool within(uint64_t va, uint32_t count, struct gva start, uint32_t room)
+{
+	uint64_t bytes = (uint64_t)room * XG_PAGE_SIZE;
+
+	return va >= start.v && va - start.v < bytes && count * XG_PAGE_SIZE <= bytes - (va - start.v);
+}
+
+/*
+ * A module has text and data apart, each in room that it brought along and that was looked at when its core was
+ * opened; the core's own header is the first page of the data.
+ */
+static int module_place(const struct xg_core *core, const struct xg_reply *reply, struct xg_device_record *record,
+			struct xg_err *err)
+{
+	const struct xg_window *w = core->window;
+
+	if (!within(reply->values[0], record->text_pages, w->va, w->text_pages) ||
+	    !within(reply->values[1], record->data_pages, gva_add(w->data_va, XG_PAGE_SIZE), w->data_pages - 1))
+		return xg_fail(err, EINVAL, "the guest's module gave a window at %#llx and %#llx, outside its own room",
+			       (unsigned long long)reply->values[0], (unsigned long long)reply->values[1]);
+	record->data_va = XG_GVA(reply->values[1]);
+	return 0;
 }
 
 int xg_device_alloc(struct xg_core *core, const struct xg_image *image, struct xg_device_record *ret,
@@ -45,24 +70,33 @@ int xg_device_alloc(struct xg_core *core, const struct xg_image *image, struct x
 	if (rc)
 		return rc;
 	record.text_pages = 2 * max_u32(text, HALF_TEXT_PAGES_MIN);
-	record.data_pages = 1 + 2 * max_u32(data - 1, HALF_DATA_PAGES_MIN);
+	record.data_pages = 2 * (1 + max_u32(data - 1, HALF_DATA_PAGES_MIN));
 	rc = xg_core_command(core, XG_CMD_WINDOW_ALLOC, record.text_pages, record.data_pages, &reply, "device window",
 			     err);
 	if (rc)
 		return rc;
 	record.va = XG_GVA(reply.values[0]);
-	*ret = record;
-	return 0;
+	rc = core->module ? module_place(core, &reply, &record, err) : 0;
+	if (!rc)
+		*ret = record;
+	return rc;
 }
 
-/* Half 0 is A, 1 is B. */
-static struct xg_window_slot half_slot(const struct xg_device_record *record, uint32_t half)
+/* Text: A, B. Data: A's header, B's header where there is one, A's data, B's data. */
+static struct xg_window_slot half_slot(const struct xg_device_record *record)
 {
-	uint32_t text = record->text_pages / 2, data = (record->data_pages - 1) / 2;
+	uint32_t headers = xg_device_has_halves(record) ? 2 : 1;
+	uint32_t text = record->text_pages / 2, data = (record->data_pages - headers) / 2;
 
 	return (struct xg_window_slot){
-		.text_first = half * text, .text_count = text, .data_first = 1 + half * data, .data_count = data,
+		.text_first = record->half * text, .text_count = text, .data_first = headers + record->half * data,
+		.data_count = data,
 	};
+}
+
+struct xg_device_header *xg_device_header_at(const struct xg_window *w, uint32_t half)
+{
+	return (void *)((uint8_t *)xg_window_header(w) + half * XG_PAGE_SIZE);
 }
 
 static bool entry_needed(uint32_t slot)
@@ -99,14 +133,16 @@ static int entries_take(const struct xg_window *w, struct gva table, const struc
 static int device_window(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
 			 struct xg_window **ret, struct xg_err *err)
 {
-	return xg_window_open(core->guest, os, record->va, record->text_pages, record->data_pages, ret, err);
+	struct xg_window_place place = xg_device_place(record);
+
+	return xg_window_open(core->guest, os, &place, ret, err);
 }
 
 int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg_image *image, const char *name,
 		   const char *banner, const struct xg_block_params *params, struct xg_device_record *record,
 		   struct xg_err *err)
 {
-	struct xg_window_slot slot = half_slot(record, 0);
+	struct xg_window_slot slot = half_slot(record);
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_device_header *h;
 	struct gva table;
@@ -119,12 +155,13 @@ int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg
 		rc = entries_take(w, table, &slot, record->entry, err);
 	if (rc)
 		return rc;
-	h = xg_window_header(w);
+	h = xg_device_header_at(w, record->half);
 	memset(h, 0, XG_PAGE_SIZE);
 	h->version = XG_ABI_VERSION;
 	h->size = sizeof(*h);
 	h->window_va = record->va.v;
-	h->header_va = xg_window_header_va(w).v;
+	h->header_va = gva_add(xg_window_header_va(w), record->half * XG_PAGE_SIZE).v;
+	h->live_half = record->half;
 	h->text_pages = record->text_pages;
 	h->data_pages = record->data_pages;
 	h->class_id = XG_CLASS_BLOCK;
@@ -144,7 +181,8 @@ static int queue_check(const struct xg_queue *q, uint32_t number, uint32_t ring_
 	uint32_t i;
 
 	if (q->ring_pages != ring_pages)
-		return xg_fail(err, EPROTO, "queue %u has a ring of %u pages, wanted %u", number, q->ring_pages, ring_pages);
+		return xg_fail(err, EPROTO, "queue %u has a ring of %u pages, wanted %u", number, q->ring_pages,
+			       ring_pages);
 	for (i = 0; i < q->ring_pages; i++)
 		if (q->ring_ref[i] < 8)	/* the first eight are the toolstack's own: public/grant_table.h */
 			return xg_fail(err, EPROTO, "queue %u grants its ring by the reserved reference %u", number,
@@ -154,26 +192,20 @@ static int queue_check(const struct xg_queue *q, uint32_t number, uint32_t ring_
 	return 0;
 }
 
-int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
-		   const struct xg_block_params *params, struct xg_device_rings *ret, struct xg_err *err)
+int xg_device_rings(const struct xg_window *w, uint32_t half, const struct xg_block_params *params,
+		    struct xg_device_rings *ret, struct xg_err *err)
 {
-	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	const struct xg_device_header *h = xg_device_header_at(w, half);
 	struct xg_device_rings rings = { .nr_queues = 0 };
-	struct xg_device_header *h;
 	uint32_t i;
 	int rc;
 
-	rc = device_window(core, os, record, &w, err);
-	if (!rc)
-		rc = xg_core_command(core, XG_CMD_DEVICE_OPEN, record->va.v, 0, NULL, "driver", err);
-	if (rc)
-		return rc;
-	h = xg_window_header(w);
 	rings.nr_queues = __atomic_load_n(&h->block.nr_queues, __ATOMIC_RELAXED);
 	memcpy(rings.queues, h->queues, sizeof(rings.queues));
 	rings.limits = h->limits;
 	if (rings.nr_queues != params->nr_queues || rings.nr_queues > XG_QUEUES_MAX)
-		return xg_fail(err, EPROTO, "the driver opened %u queues, wanted %u", rings.nr_queues, params->nr_queues);
+		return xg_fail(err, EPROTO, "the driver opened %u queues, wanted %u", rings.nr_queues,
+			       params->nr_queues);
 	for (i = 0; i < rings.nr_queues; i++) {
 		rc = queue_check(&rings.queues[i], i, 1u << params->ring_order, err);
 		if (rc)
@@ -181,6 +213,18 @@ int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg
 	}
 	*ret = rings;
 	return 0;
+}
+
+int xg_device_open(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *record,
+		   const struct xg_block_params *params, struct xg_device_rings *ret, struct xg_err *err)
+{
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	int rc;
+
+	rc = device_window(core, os, record, &w, err);
+	if (!rc)
+		rc = xg_core_command(core, XG_CMD_DEVICE_OPEN, record->va.v, 0, NULL, "driver", err);
+	return rc ? rc : xg_device_rings(w, record->half, params, ret, err);
 }
 
 int xg_device_add(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err)
@@ -214,11 +258,12 @@ int xg_device_destroy(struct xg_core *core, const struct xg_device_record *recor
 int xg_device_look(struct xg_guest *g, const struct xg_os *os, const struct xg_device_record *record,
 		   struct xg_device_header *ret, struct xg_err *err)
 {
+	struct xg_window_place place = xg_device_place(record);
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	int rc;
 
-	rc = xg_window_open(g, os, record->va, record->text_pages, record->data_pages, &w, err);
+	rc = xg_window_open(g, os, &place, &w, err);
 	if (!rc)
-		memcpy(ret, xg_window_header(w), sizeof(*ret));
+		memcpy(ret, xg_device_header_at(w, record->half), sizeof(*ret));
 	return rc;
 }

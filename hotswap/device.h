@@ -6,6 +6,8 @@
  *   open     the driver makes its rings and publishes them      \  the backend connects in between
  *   add      the disk appears                                   /
  *   remove, shut, destroy: the same, backwards
+ *
+ * swap.h brings another driver into the half that is not in use.
  */
 #ifndef XG_HOTSWAP_DEVICE_H
 #define XG_HOTSWAP_DEVICE_H
@@ -13,11 +15,16 @@
 #include "hotswap/core.h"
 
 struct xg_device_record {
-	struct gva va;
+	struct gva va, data_va;			/* data_va 0: behind the text */
 	uint32_t text_pages, data_pages;
 	uint64_t entry[XG_ENTRY_SLOTS];		/* as published; Dom0's own copy */
+	uint32_t half;				/* whose driver this is about: 0: A, 1: B */
 };
 
+static inline struct xg_window_place xg_device_place(const struct xg_device_record *r)
+{
+	return (struct xg_window_place){ r->va, r->data_va, r->text_pages, r->data_pages };
+}
 
 /* What the driver published with OPEN, copied and checked. */
 struct xg_device_rings {
@@ -32,7 +39,7 @@ int xg_device_image_fits(const struct xg_image *image, const char *class_name, c
 /* The guest's side of create: memory. *ret without entry points. */
 int xg_device_alloc(struct xg_core *core, const struct xg_image *image, struct xg_device_record *ret,
 		    struct xg_err *err);
-/* Dom0's side: driver and header. Fills in record->entry. */
+/* Dom0's side: driver and header of the half record->half, which nobody uses. Fills in record->entry. */
 int xg_device_fill(struct xg_core *core, const struct xg_os *os, const struct xg_image *image, const char *name,
 		   const char *banner, const struct xg_block_params *params, struct xg_device_record *record,
 		   struct xg_err *err);
@@ -47,7 +54,18 @@ int xg_device_shut(struct xg_core *core, const struct xg_device_record *record, 
 int xg_device_destroy(struct xg_core *core, const struct xg_device_record *record, const char *name,
 		      struct xg_err *err);
 
-/* A copy of the header as it stands now, for `status`. */
+/* Copies and checks what the half's driver has published: -EPROTO as xg_device_open(), which does this by itself. */
+int xg_device_rings(const struct xg_window *w, uint32_t half, const struct xg_block_params *params,
+		    struct xg_device_rings *ret, struct xg_err *err);
+/* The header of HALF, as Dom0 sees it. Shared with the guest. */
+struct xg_device_header *xg_device_header_at(const struct xg_window *w, uint32_t half);
+/* The window has a header for each half. Those that an early version made have one: nothing can be swapped there. */
+static inline bool xg_device_has_halves(const struct xg_device_record *r)
+{
+	return r->data_pages >= 4 && r->data_pages % 2 == 0;
+}
+
+/* A copy of the half's header as it stands now. */
 int xg_device_look(struct xg_guest *g, const struct xg_os *os, const struct xg_device_record *record,
 		   struct xg_device_header *ret, struct xg_err *err);
 

@@ -11,12 +11,13 @@
 
 #include "guest-stubs/abi/xengraft_abi.h"
 #include "hotswap/wait.h"
+#include "hotswap/way_in.h"
 
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
 
 struct stage1_fixup {
 	uint32_t offset;	/* of the rel32 */
-	uint32_t function;	/* enum stage1_function */
+	uint32_t function;	/* enum xg_role */
 };
 
 extern const struct stage1_fixup xg_stage1_fixups[], xg_stage1_fixups_end[];
@@ -31,87 +32,76 @@ _Static_assert(sizeof(struct xg_mailbox) == 64, "64 bytes at the end of a page")
 _Static_assert(XG_MB_IDLE == 1 && XG_MB_ENTERED == 2 && XG_MB_READY == 3 && XG_MB_GO == 4 &&
 	       XG_MB_LEAVING == 5 && XG_MB_GAVE_UP == 6 && XG_MB_FAILED == 7, "stage1.S: states");
 
-enum stage1_function {
-	FN_KTHREAD_CREATE, FN_WAKE_UP_PROCESS, FN_ALLOC, FN_SET_MEMORY_RO, FN_SET_MEMORY_X,
-	FN_MSLEEP, FN_VFREE, FN_MEMSET, FN_HANDLER, FN_COUNT,
-};
-
-/* FN_ALLOC and FN_HANDLER are chosen by the kernel at hand. */
-static const char *const stage1_symbols[FN_COUNT] = {
-	[FN_KTHREAD_CREATE] = "kthread_create_on_node",
-	[FN_WAKE_UP_PROCESS] = "wake_up_process",
-	[FN_SET_MEMORY_RO] = "set_memory_ro",
-	[FN_SET_MEMORY_X] = "set_memory_x",
-	[FN_MSLEEP] = "msleep",
-	[FN_VFREE] = "vfree",
-	[FN_MEMSET] = "memset",
-	[FN_HANDLER] = "shutdown_handler",
-};
+_Static_assert(XG_ROLE_TASK_CREATE == 0 && XG_ROLE_TASK_START == 1 && XG_ROLE_ALLOC == 2 && XG_ROLE_SEAL == 3 &&
+	       XG_ROLE_ALLOW == 4 && XG_ROLE_SLEEP == 5 && XG_ROLE_FREE == 6 && XG_ROLE_MEMSET == 7 &&
+	       XG_ROLE_HANDLER == 8, "stage1.S: roles");
 
 struct stage1_literals {
 	uint64_t mailbox, callback, handler, alloc_arg0, alloc_arg1, text_pages;
 };
 
-/* Where the kernel gets memory for modules: the row whose symbol it has. */
-static const struct alloc_kind {
-	const char *symbol;
-	bool typed;		/* the type comes before the size */
-} alloc_kinds[] = {
-	{ "execmem_alloc", true },	/* since 6.10; EXECMEM_MODULE_TEXT is 0 (include/linux/execmem.h) */
-	{ "module_alloc", false },
-};
-
 #define PATIENCE_POLLS 1500	/* of 4 to 8 ms: at least six seconds, more than Dom0 waits for anything */
-#define SHUTDOWN_WATCH_BYTES_MAX 128
+#define HOLDER_BYTES_MAX 128
 
-static int plan_functions(struct xg_kernel *k, struct gva *functions, struct stage1_literals *lit, uint64_t bytes,
-			  struct xg_err *err)
+static int plan_alloc(struct xg_kernel *k, const struct xg_way_in *way, struct gva *ret, struct stage1_literals *lit,
+		      uint64_t bytes, struct xg_err *err)
+{
+	const struct xg_way_alloc *a;
+	int rc;
+
+	for (a = way->allocs; a < way->allocs + XG_WAY_ALLOCS && a->symbol; a++) {
+		rc = xg_kernel_symbol(k, a->symbol, ret, err);
+		if (rc == -ENOENT)
+			continue;
+		lit->alloc_arg0 = a->typed ? 0 : bytes;
+		lit->alloc_arg1 = a->typed ? bytes : 0;
+		return rc;
+	}
+	return xg_fail(err, ENOENT, "the guest's kernel has neither %s%s%s", way->allocs[0].symbol,
+		       way->allocs[1].symbol ? " nor " : "", way->allocs[1].symbol ? way->allocs[1].symbol : "");
+}
+
+static int plan_functions(struct xg_kernel *k, const struct xg_way_in *way, struct gva *functions,
+			  struct stage1_literals *lit, uint64_t bytes, struct xg_err *err)
 {
 	size_t i;
 	int rc;
 
-	for (i = 0; i < FN_COUNT; i++) {
-		if (!stage1_symbols[i])
+	for (i = 0; i < XG_ROLES; i++) {
+		if (!way->roles[i])
 			continue;
-		rc = xg_kernel_symbol(k, stage1_symbols[i], &functions[i], err);
+		rc = xg_kernel_symbol(k, way->roles[i], &functions[i], err);
 		if (rc)
 			return rc;
 	}
-	for (i = 0; i < sizeof(alloc_kinds) / sizeof(alloc_kinds[0]); i++) {
-		rc = xg_kernel_symbol(k, alloc_kinds[i].symbol, &functions[FN_ALLOC], err);
-		if (rc == -ENOENT)
-			continue;
-		lit->alloc_arg0 = alloc_kinds[i].typed ? 0 : bytes;
-		lit->alloc_arg1 = alloc_kinds[i].typed ? bytes : 0;
-		return rc;
-	}
-	return xg_fail(err, ENOENT, "the guest's kernel has neither execmem_alloc nor module_alloc");
+	return plan_alloc(k, way, &functions[XG_ROLE_ALLOC], lit, bytes, err);
 }
 
-/* The word inside shutdown_watch that holds shutdown_handler; the struct's layout need not be known. */
-static int plan_pointer(struct xg_kernel *k, struct xg_getin_plan *plan, struct gva handler, struct xg_err *err)
+/* The word inside the holder that leads to the handler; its layout need not be known. */
+static int plan_pointer(struct xg_kernel *k, const struct xg_way_in *way, struct xg_getin_plan *plan, struct gva handler,
+			struct xg_err *err)
 {
-	uint64_t words[SHUTDOWN_WATCH_BYTES_MAX / 8];
+	uint64_t words[HOLDER_BYTES_MAX / 8];
 	struct xg_translation t;
-	struct gva watch, next;
+	struct gva holder, next;
 	size_t i, count;
 	int rc;
 
-	rc = xg_kernel_symbol(k, "shutdown_watch", &watch, err);
+	rc = xg_kernel_symbol(k, way->holder, &holder, err);
 	if (rc)
 		return rc;
-	count = SHUTDOWN_WATCH_BYTES_MAX / 8;
-	if (!xg_kernel_symbol_after(k, watch, &next, NULL) && (next.v - watch.v) / 8 < count)
-		count = (next.v - watch.v) / 8;
-	rc = xg_kernel_read(k, watch, words, count * 8, err);
+	count = HOLDER_BYTES_MAX / 8;
+	if (!xg_kernel_symbol_after(k, holder, &next, NULL) && (next.v - holder.v) / 8 < count)
+		count = (next.v - holder.v) / 8;
+	rc = xg_kernel_read(k, holder, words, count * 8, err);
 	if (rc)
 		return rc;
 	for (i = 0; i < count && words[i] != handler.v; i++)
 		;
-	if (i == count || (watch.v & 7))
-		return xg_fail(err, ENOENT, "shutdown_watch at %#llx does not hold shutdown_handler: has the guest's kernel "
-			       "finished booting?", (unsigned long long)watch.v);
-	plan->pointer = gva_add(watch, i * 8);
+	if (i == count || (holder.v & 7))
+		return xg_fail(err, ENOENT, "%s at %#llx does not hold %s: has the guest's kernel finished booting?", way->holder,
+			       (unsigned long long)holder.v, way->roles[XG_ROLE_HANDLER]);
+	plan->pointer = gva_add(holder, i * 8);
 	plan->handler = handler.v;
 	rc = xg_kernel_translate(k, plan->pointer, &t, err);
 	if (rc)
@@ -183,7 +173,7 @@ static int cave_try(struct xg_kernel *k, struct gva at, struct xg_getin_plan *pl
 	return 0;
 }
 
-static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+static int plan_cave(struct xg_kernel *k, const struct xg_way_in *way, struct xg_getin_plan *plan, struct xg_err *err)
 {
 	struct xg_err behind = XG_ERR_NONE, before = XG_ERR_NONE;
 	struct gva etext;
@@ -192,7 +182,7 @@ static int plan_cave(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_
 	plan->cave_bytes = xg_stage1_end - xg_stage1;
 	if (plan->cave_bytes > XG_CAVE_BYTES_MAX)
 		return xg_fail(err, ENOSPC, "the first stage has %u bytes", plan->cave_bytes);
-	rc = xg_kernel_symbol(k, "_etext", &etext, err);
+	rc = xg_kernel_symbol(k, way->text_end, &etext, err);
 	if (rc)
 		return rc;
 	if (!cave_try(k, cave_behind(etext, plan->cave_bytes), plan, &behind) ||
@@ -224,7 +214,8 @@ static int plan_nobody_inside(struct xg_kernel *k, const struct xg_getin_plan *p
 	return rc;
 }
 
-static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct xg_err *err)
+static int plan_mailbox(struct xg_kernel *k, const struct xg_way_in *way, struct xg_getin_plan *plan,
+			struct xg_err *err)
 {
 	const struct xg_os *os = xg_kernel_os(k);
 	uint64_t data = 0;
@@ -232,8 +223,8 @@ static int plan_mailbox(struct xg_kernel *k, struct xg_getin_plan *plan, struct 
 	int rc;
 
 	if (os->vmcoreinfo_bytes > XG_PAGE_SIZE - sizeof(struct xg_mailbox))
-		return xg_fail(err, ENOSPC, "VMCOREINFO fills its page: %u bytes used", os->vmcoreinfo_bytes);
-	rc = xg_kernel_symbol(k, "vmcoreinfo_data", &symbol, err);
+		return xg_fail(err, ENOSPC, "%s fills its page: %u bytes used", way->identity, os->vmcoreinfo_bytes);
+	rc = xg_kernel_symbol(k, way->identity, &symbol, err);
 	if (!rc)
 		rc = xg_kernel_read_u64(k, symbol, &data, err);
 	if (rc)
@@ -269,17 +260,22 @@ int xg_getin_plan(struct xg_guest *g, struct xg_kernel *k, uint32_t text_pages, 
 {
 	struct xg_getin_plan plan = { .cave_bytes = 0 };
 	struct stage1_literals lit = { .mailbox = 0 };
-	struct gva functions[FN_COUNT] = { { 0 } };
+	struct gva functions[XG_ROLES] = { { 0 } };
+	const struct xg_way_in *way;
 	int rc;
 
 	(void)g;
-	rc = plan_functions(k, functions, &lit, (uint64_t)(text_pages + data_pages) * XG_PAGE_SIZE, err);
+	rc = xg_way_in(xg_kernel_os(k)->name, &way, err);
+	if (rc)
+		return rc;
+	snprintf(plan.os, sizeof(plan.os), "%s", way->os);
+	rc = plan_functions(k, way, functions, &lit, (uint64_t)(text_pages + data_pages) * XG_PAGE_SIZE, err);
 	if (!rc)
-		rc = plan_pointer(k, &plan, functions[FN_HANDLER], err);
+		rc = plan_pointer(k, way, &plan, functions[XG_ROLE_HANDLER], err);
 	if (!rc)
-		rc = plan_cave(k, &plan, err);
+		rc = plan_cave(k, way, &plan, err);
 	if (!rc)
-		rc = plan_mailbox(k, &plan, err);
+		rc = plan_mailbox(k, way, &plan, err);
 	if (rc)
 		return rc;
 	lit.mailbox = plan.mailbox_va;
@@ -349,19 +345,16 @@ static bool pointer_move(struct getin_maps *m, uint64_t from, uint64_t to)
 	return __atomic_compare_exchange_n(m->pointer, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-#define SHUTDOWN_NODE "/local/domain/%u/control/shutdown"
-
 /*
- * Writes the empty string to control/shutdown, which means nothing to the guest, so that its watch fires; a
- * value that waits there to be acted on is not touched. PENDING: fire also then, with that same value, to
- * give back an event that our callback may have swallowed.
+ * Writes the empty string to the node that the kernel watches, which means nothing to the guest (a request is
+ * never empty), so that its watch fires; a value that waits there to be acted on is not touched. PENDING:
+ * fire also then, with that same value, to give back an event that our callback may have swallowed.
  */
-static int watch_fire(struct xg_store *store, uint32_t domid, bool pending, struct xg_err *err)
+static int node_fire(struct xg_store *store, const char *path, bool pending, struct xg_err *err)
 {
-	char path[XG_STORE_PATH_MAX], value[XG_STORE_VALUE_MAX + 1];
+	char value[XG_STORE_VALUE_MAX + 1];
 	int rc, tries;
 
-	snprintf(path, sizeof(path), SHUTDOWN_NODE, domid);
 	for (tries = 0; tries < XG_STORE_RETRIES; tries++) {
 		rc = xg_store_begin(store, err);
 		if (rc)
@@ -382,6 +375,20 @@ static int watch_fire(struct xg_store *store, uint32_t domid, bool pending, stru
 	return rc;
 }
 
+/* Makes the kernel call through the pointer; nothing to do for one that does so by itself. */
+static int pointer_fire(struct xg_store *store, const struct xg_getin_plan *plan, uint32_t domid, bool pending,
+			struct xg_err *err)
+{
+	char path[XG_STORE_PATH_MAX];
+	const struct xg_way_in *way;
+	int rc = xg_way_in(plan->os, &way, err);
+
+	if (rc || !way->fire)
+		return rc;
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, way->fire);
+	return node_fire(store, path, pending, err);
+}
+
 /* Polled: until the window exists there is no event channel that could tell us. */
 static bool mailbox_settled(void *ctx)
 {
@@ -395,6 +402,13 @@ static bool mailbox_ended(void *ctx)
 	uint32_t state = mailbox_state(ctx);
 
 	return state == XG_MB_GAVE_UP || state == XG_MB_FAILED || state == 0;
+}
+
+static const char *handler_name(const struct xg_getin_plan *plan)
+{
+	const struct xg_way_in *way;
+
+	return xg_way_in(plan->os, &way, NULL) ? "its handler" : way->roles[XG_ROLE_HANDLER];
 }
 
 int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan,
@@ -413,9 +427,10 @@ int xg_getin_enter(struct xg_guest *g, struct xg_store *store, const struct xg_g
 	};
 	/* The bytes are there before the pointer leads to them; pairs with the guest's load of the callback. */
 	if (!pointer_move(&m, plan->handler, plan->cave.v))
-		rc = xg_fail(err, EBUSY, "the guest's shutdown watch has changed under our hands");
+		rc = xg_fail(err, EBUSY, "the guest's pointer to %s has changed under our hands",
+			     handler_name(plan));
 	if (!rc)
-		rc = watch_fire(store, g->info.domid, false, err);
+		rc = pointer_fire(store, plan, g->info.domid, false, err);
 	if (!rc && !xg_wait_ms(mailbox_settled, &m, timeout_ms))
 		rc = xg_fail(err, ETIMEDOUT, "the guest's kernel did not react within %u ms: is it hung?", timeout_ms);
 	if (!rc) {
@@ -479,8 +494,7 @@ int xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_g
 		if (mailbox_move(&m, XG_MB_IDLE, XG_MB_CANCELLED)) {
 			/* Never entered, but the watch thread may be on its way: the bytes stay. */
 			maps_close(&m);
-			(void)watch_fire(store, g->info.domid, true, NULL);
-			return 0;
+			return pointer_fire(store, plan, g->info.domid, true, err);
 		}
 		(void)xg_wait_ms(mailbox_settled, &m, 2000);
 		(void)mailbox_move(&m, XG_MB_READY, XG_MB_CANCELLED);
@@ -491,7 +505,6 @@ int xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_g
 		memset(m.mailbox, 0, sizeof(*m.mailbox));
 	}
 	maps_close(&m);
-	if (swallowed)
-		(void)watch_fire(store, g->info.domid, true, NULL);
-	return 0;
+	/* Should it fail the guest may never see a request to shut down: owed, and done when this is done again. */
+	return swallowed ? pointer_fire(store, plan, g->info.domid, true, err) : 0;
 }

@@ -2,8 +2,8 @@
 /*
  * Getting in: a guest kernel that knows nothing of us allocates a window and waits for us to fill it.
  *
- *   plan    find the cave at _etext, the watch whose callback to borrow, the mailbox; change nothing
- *   enter   write the first stage and the mailbox, store the pointer, fire the watch, wait for the window
+ *   plan    find the cave at the text's end, the pointer to borrow, the mailbox (way_in.h); change nothing
+ *   enter   write the first stage and the mailbox, store the pointer, have it called, wait for the window
  *   go      let the waiting thread jump into the window
  *   leave   put everything back: pointer, cave, mailbox (also the undo of enter)
  *
@@ -23,11 +23,12 @@ struct xg_getin_plan {
 	uint8_t cave_before[XG_CAVE_BYTES_MAX];	/* what is there now */
 	uint8_t cave_code[XG_CAVE_BYTES_MAX];	/* what will be */
 	struct gfn cave_frame;
-	struct gva pointer;		/* the word inside shutdown_watch */
+	struct gva pointer;		/* the word inside the holder (shutdown_watch) */
 	struct gfn pointer_frame;
 	uint64_t handler;		/* what it holds: shutdown_handler */
-	struct gfn mailbox_frame;	/* the VMCOREINFO page; the mailbox is its last 64 bytes */
+	struct gfn mailbox_frame;	/* the page that says who the kernel is; the mailbox is its last 64 bytes */
 	uint64_t mailbox_va;
+	char os[16];			/* whose way in it is */
 };
 
 /*
@@ -54,7 +55,8 @@ bool xg_getin_gone(struct xg_guest *g, const struct xg_getin_plan *plan);
 /*
  * RUNNING: the thread is known to be in the window; otherwise it is told to give up and waited for. When the
  * guest does not react the first stage's bytes stay, unreachable, and the next plan takes them over. Fails only
- * when the guest's pages could not be reached; may be done again.
+ * when the guest's pages could not be reached, or xenstore not be written to give a watch event back that the first
+ * stage may have swallowed; to be done again then, which does no harm.
  */
 int xg_getin_leave(struct xg_guest *g, struct xg_store *store, const struct xg_getin_plan *plan, bool running,
 		   struct xg_err *err);

@@ -100,8 +100,10 @@ int xg_image_load(const char *path, struct xg_image **ret, struct xg_err *err)
 	if (rc)
 		return rc;
 	rc = image_check(image, err);
-	if (rc)
-		return xg_fail_in(err, "%s", path);
+	if (rc) {
+		(void)xg_fail_in(err, "%s", path);
+		return rc;
+	}
 	*ret = xg_take(image);
 	return 0;
 }

@@ -55,7 +55,8 @@ static int check_loadable(const struct xg_elf_section *s, enum part part, struct
 	if (s->type != SHT_PROGBITS && s->type != SHT_NOBITS)
 		return xg_fail(err, ENOTSUP, "section %s has type %u, neither bytes nor zeroes", s->name, s->type);
 	if (s->flags & SHF_TLS)
-		return xg_fail(err, ENOTSUP, "section %s holds thread-local variables, which a kernel has not", s->name);
+		return xg_fail(err, ENOTSUP, "section %s holds thread-local variables, which a kernel has not",
+			       s->name);
 	if (s->flags & SHF_COMPRESSED)
 		return xg_fail(err, ENOTSUP, "section %s is compressed", s->name);
 	if ((s->flags & SHF_EXECINSTR) && part == PART_DATA)
@@ -152,7 +153,8 @@ int xg_link_size(const struct xg_elf *elf, struct xg_link_size *ret, struct xg_e
 static int check_part(const struct layout *l, enum part i, const struct xg_part *part, struct xg_err *err)
 {
 	if (l->bytes[i] > part->room)
-		return xg_fail(err, ENOSPC, "the image's %s needs %" PRIu64 " bytes, its part of the window has %" PRIu64,
+		return xg_fail(err, ENOSPC,
+			       "the image's %s needs %" PRIu64 " bytes, its part of the window has %" PRIu64,
 			       part_names[i], l->bytes[i], part->room);
 	if (part->at.v & (l->align[i] - 1))
 		return xg_fail(err, EINVAL, "the %s part at 0x%" PRIx64 " is not aligned to %" PRIu64, part_names[i],
@@ -262,8 +264,8 @@ static int check_import(const struct xg_elf_symbol *s, struct xg_err *err)
 		if (strcmp(s->name, refused_imports[i].name) == 0)
 			return xg_fail(err, ENOTSUP, "import %s is refused: %s", s->name, refused_imports[i].why);
 	if (s->bind == STB_WEAK)
-		return xg_fail(err, ENOTSUP, "import %s is weak: whether it is there must not change what the image does",
-			       s->name);
+		return xg_fail(err, ENOTSUP,
+			       "import %s is weak: whether it is there must not change what the image does", s->name);
 	return 0;
 }
 
@@ -412,7 +414,8 @@ static int patch_find(const struct linker *l, const struct xg_elf_relocation *r,
 		return xg_fail(err, ENOTSUP, "relocation %s at %s+0x%" PRIx64 " (%s) is not supported", p->kind->name,
 			       s->name, r->offset, p->symbol);
 	if (p->kind->width > s->size - r->offset)
-		return xg_fail(err, ENOEXEC, "relocation %s at %s+0x%" PRIx64 " ends past the section's %" PRIu64 " bytes",
+		return xg_fail(err, ENOEXEC,
+			       "relocation %s at %s+0x%" PRIx64 " ends past the section's %" PRIu64 " bytes",
 			       p->kind->name, s->name, r->offset, s->size);
 	p->bytes = section_bytes(l, r->section) + r->offset;
 	p->at = gva_add(section_address(l, r->section), r->offset);
@@ -454,7 +457,8 @@ static int patch_write(const struct patch *p, struct gva symbol, struct xg_err *
 	if (p->kind->relative)
 		value -= p->at.v;
 	if (!in_range(value, p->kind->range))
-		return xg_fail(err, ENOEXEC, "relocation %s at %s+0x%" PRIx64 ": %s at 0x%" PRIx64 " is out of reach from 0x%"
+		return xg_fail(err, ENOEXEC,
+			       "relocation %s at %s+0x%" PRIx64 ": %s at 0x%" PRIx64 " is out of reach from 0x%"
 			       PRIx64, p->kind->name, p->section, p->reloc->offset, p->symbol, symbol.v, p->at.v);
 	memcpy(p->bytes, &value, p->kind->width);
 	return 0;

@@ -30,17 +30,22 @@
 /* The image's own words about itself, from .note.xengraft. */
 struct xg_image_note {
 	char kind[16];		/* "personality" or "driver" */
-	uint32_t abi;
+	uint32_t abi, abi_last;	/* fits each from abi to abi_last; the same when the note gives no last */
 	char os[16], release[80], build_id[41], arch[16];	/* empty: any */
+	char release_last[80];	/* not empty: fits the releases from `release` to this, as xg_version_within() has it */
 	char class_name[16], device[32], mode[16], version[32], licence[32];
 };
 
 /*
  * -ENOEXEC: no note, or one that does not parse; the text says which line and why. Mandatory: kind, abi, arch,
- * version, licence; of a driver class; of a personality os, release and build-id. What is said is checked for
- * its form (and arch against the object); whether it fits a guest is for who matches them.
+ * version, licence; of a driver class; of a personality os, release and build-id, the last not with release-last.
+ * What is said is checked for its form (and arch against the object); whether it fits a guest is for who matches them.
  */
 int xg_image_note(const struct xg_elf *elf, struct xg_image_note *ret, struct xg_err *err);
+/* Whether an image fits hosts of this ABI, kernels of this release, this build-id (may be empty: unknown). */
+bool xg_note_fits_abi(const struct xg_image_note *note, uint32_t abi);
+bool xg_note_fits_release(const struct xg_image_note *note, const char *release);
+bool xg_note_fits_build(const struct xg_image_note *note, const char *build_id);
 
 /* Bytes that each part needs, for choosing how large a window to ask for. */
 struct xg_link_size {

@@ -15,10 +15,16 @@ hotswap_libxghotswap_a_SOURCES = \
 	hotswap/link_rules.c \
 	hotswap/link_rules.h \
 	hotswap/note.c \
+	hotswap/optin.c \
+	hotswap/optin.h \
 	hotswap/stage1.S \
 	hotswap/state.c \
 	hotswap/state.h \
+	hotswap/swap.c \
+	hotswap/swap.h \
 	hotswap/wait.c \
 	hotswap/wait.h \
+	hotswap/way_in.c \
+	hotswap/way_in.h \
 	hotswap/window.c \
 	hotswap/window.h

@@ -11,6 +11,7 @@
 
 #include "guest-stubs/abi/xengraft_abi.h"
 #include "lib/base/cursor.h"
+#include "lib/base/version.h"
 
 /* An image has about ten lines; keys unknown today may double that. */
 #define NOTE_BYTES_MAX 4096u
@@ -53,6 +54,9 @@ static const struct key keys[] = {
 	{ "mode", BY_NOBODY, FORM_WORD, FIELD(mode), modes },
 	{ "version", BY_ALL, FORM_WORD, FIELD(version), NULL },
 	{ "licence", BY_ALL, FORM_WORD, FIELD(licence), NULL },
+	/* Came later: who does not know them takes the image for one ABI, and refuses it for all releases. */
+	{ "abi-last", BY_NOBODY, FORM_NUMBER, FIELD(abi_last), NULL },
+	{ "release-last", BY_NOBODY, FORM_WORD, FIELD(release_last), NULL },
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -192,8 +196,8 @@ static int check_words(const struct note_reader *r, const struct key *k, struct 
 static int take_word(struct note_reader *r, const struct key *k, struct piece value, struct xg_err *err)
 {
 	if (value.size >= k->room)
-		return xg_fail(err, ENOEXEC, "line %u of the note: %s has %zu characters, at most %zu", r->line, k->name,
-			       value.size, k->room - 1);
+		return xg_fail(err, ENOEXEC, "line %u of the note: %s has %zu characters, at most %zu", r->line,
+			       k->name, value.size, k->room - 1);
 	if (memchr(value.at, ' ', value.size))
 		return xg_fail(err, ENOEXEC, "line %u of the note: %s has a space in it", r->line, k->name);
 	memcpy((char *)&r->note + k->offset, value.at, value.size);
@@ -206,11 +210,11 @@ static int take_hex(struct note_reader *r, const struct key *k, struct piece val
 
 	for (i = 0; i < value.size; i++)
 		if (!memchr("0123456789abcdef", value.at[i], 16))
-			return xg_fail(err, ENOEXEC, "line %u of the note: %s has '%c' among its hexadecimal digits", r->line,
-				       k->name, value.at[i]);
+			return xg_fail(err, ENOEXEC, "line %u of the note: %s has '%c' among its hexadecimal digits",
+				       r->line, k->name, value.at[i]);
 	if (value.size % 2)
-		return xg_fail(err, ENOEXEC, "line %u of the note: %s has %zu hexadecimal digits, an odd number", r->line,
-			       k->name, value.size);
+		return xg_fail(err, ENOEXEC, "line %u of the note: %s has %zu hexadecimal digits, an odd number",
+			       r->line, k->name, value.size);
 	return take_word(r, k, value, err);
 }
 
@@ -274,6 +278,26 @@ static bool filled(const struct note_reader *r, const struct key *k)
 	return *((const char *)&r->note + k->offset) != '\0';
 }
 
+/* Several kernels have no build-id in common. */
+static bool spared(const struct note_reader *r, const struct key *k)
+{
+	return k->offset == offsetof(struct xg_image_note, build_id) && r->note.release_last[0];
+}
+
+static int check_ranges(const struct note_reader *r, struct xg_err *err)
+{
+	const struct xg_image_note *n = &r->note;
+
+	if (n->abi_last && n->abi_last < n->abi)
+		return xg_fail(err, ENOEXEC, "the note's ABIs end at %u, before they begin at %u", n->abi_last, n->abi);
+	if (n->release_last[0] && !n->release[0])
+		return xg_fail(err, ENOEXEC, "the note gives release-last without release");
+	if (n->release_last[0] && !xg_version_within(n->release, "", n->release_last))
+		return xg_fail(err, ENOEXEC, "the note's releases end at %s, before they begin at %s", n->release_last,
+			       n->release);
+	return 0;
+}
+
 /* What all need comes first: `kind` is known, and one of two, when its own keys are asked for. */
 static int check_complete(const struct note_reader *r, struct xg_err *err)
 {
@@ -284,9 +308,9 @@ static int check_complete(const struct note_reader *r, struct xg_err *err)
 		if (keys[i].needed == BY_ALL && !r->seen[i])
 			return xg_fail(err, ENOEXEC, "the note lacks %s", keys[i].name);
 	for (i = 0; i < KEYS; i++)
-		if (keys[i].needed == who && !filled(r, &keys[i]))
+		if (keys[i].needed == who && !filled(r, &keys[i]) && !spared(r, &keys[i]))
 			return xg_fail(err, ENOEXEC, "the note of a %s lacks %s", r->note.kind, keys[i].name);
-	return 0;
+	return check_ranges(r, err);
 }
 
 int xg_image_note(const struct xg_elf *elf, struct xg_image_note *ret, struct xg_err *err)
@@ -305,7 +329,29 @@ int xg_image_note(const struct xg_elf *elf, struct xg_image_note *ret, struct xg
 	}
 	if (!rc)
 		rc = check_complete(&r, err);
-	if (!rc)
-		*ret = r.note;
-	return rc;
+	if (rc)
+		return rc;
+	if (!r.note.abi_last)
+		r.note.abi_last = r.note.abi;
+	*ret = r.note;
+	return 0;
+}
+
+/* ---- Matching --------------------------------------------------------------------------------------------- */
+
+bool xg_note_fits_abi(const struct xg_image_note *note, uint32_t abi)
+{
+	return note->abi <= abi && abi <= note->abi_last;
+}
+
+bool xg_note_fits_release(const struct xg_image_note *note, const char *release)
+{
+	if (note->release_last[0])
+		return xg_version_within(release, note->release, note->release_last);
+	return !note->release[0] || !strcmp(note->release, release);
+}
+
+bool xg_note_fits_build(const struct xg_image_note *note, const char *build_id)
+{
+	return !note->build_id[0] || !strcmp(note->build_id, build_id);
 }

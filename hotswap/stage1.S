@@ -29,15 +29,15 @@
 #define KCALL(fn)	.byte 0xe8; 771: .long 0; .pushsection .rodata.fix, "a"; .long 771b - xg_stage1, fn; .popsection
 #define KJUMP(fn)	.byte 0xe9; 771: .long 0; .pushsection .rodata.fix, "a"; .long 771b - xg_stage1, fn; .popsection
 
-#define FN_KTHREAD_CREATE 0
-#define FN_WAKE_UP_PROCESS 1
-#define FN_ALLOC 2
-#define FN_SET_MEMORY_RO 3
-#define FN_SET_MEMORY_X 4
-#define FN_MSLEEP 5
-#define FN_VFREE 6
-#define FN_MEMSET 7
-#define FN_HANDLER 8
+#define ROLE_TASK_CREATE 0
+#define ROLE_TASK_START 1
+#define ROLE_ALLOC 2
+#define ROLE_SEAL 3
+#define ROLE_ALLOW 4
+#define ROLE_SLEEP 5
+#define ROLE_FREE 6
+#define ROLE_MEMSET 7
+#define ROLE_HANDLER 8
 
 	.section .rodata.fix, "a"
 	.balign 8
@@ -58,7 +58,7 @@ xg_stage1:
 	mov	$ENTERED, %ecx
 	lock cmpxchg %ecx, MB_STATE(%r8)
 	je	1f
-	KJUMP(FN_HANDLER)		/* not for us: as if we had never been here */
+	KJUMP(ROLE_HANDLER)		/* not for us: as if we had never been here */
 
 1:	/* The one pointer that we borrowed goes back first. */
 	mov	lit_callback(%rip), %rax
@@ -71,12 +71,12 @@ xg_stage1:
 	mov	$-1, %edx		/* NUMA_NO_NODE */
 	lea	stage1_name(%rip), %rcx
 	xor	%eax, %eax
-	KCALL(FN_KTHREAD_CREATE)
+	KCALL(ROLE_TASK_CREATE)
 	add	$8, %rsp
 	mov	%rax, %rdi
 	cmp	$-4095, %rax		/* IS_ERR() */
 	jae	stage1_failed
-	KJUMP(FN_WAKE_UP_PROCESS)
+	KJUMP(ROLE_TASK_START)
 
 stage1_failed:
 	mov	$FAILED, %esi
@@ -84,7 +84,7 @@ stage1_last_word:
 	mov	lit_mailbox(%rip), %rdi
 	add	$MB_STATE, %rdi
 	mov	$1, %edx
-	KJUMP(FN_MEMSET)
+	KJUMP(ROLE_MEMSET)
 
 /* int (*threadfn)(void *) */
 stage1_thread:
@@ -95,7 +95,7 @@ stage1_thread:
 	mov	lit_mailbox(%rip), %rbx
 	mov	lit_alloc_arg0(%rip), %rdi
 	mov	lit_alloc_arg1(%rip), %rsi
-	KCALL(FN_ALLOC)
+	KCALL(ROLE_ALLOC)
 	mov	$FAILED, %r13d
 	mov	%rax, %r12
 	test	%rax, %rax
@@ -104,12 +104,12 @@ stage1_thread:
 	/* Read-only before executable: never both writable and executable. */
 	mov	%r12, %rdi
 	mov	lit_text_pages(%rip), %rsi
-	KCALL(FN_SET_MEMORY_RO)
+	KCALL(ROLE_SEAL)
 	test	%eax, %eax
 	jnz	stage1_free
 	mov	%r12, %rdi
 	mov	lit_text_pages(%rip), %rsi
-	KCALL(FN_SET_MEMORY_X)
+	KCALL(ROLE_ALLOW)
 	test	%eax, %eax
 	jnz	stage1_free
 
@@ -124,7 +124,7 @@ stage1_thread:
 	cmp	$READY, %eax
 	jne	3f			/* cancelled */
 	mov	$4, %edi
-	KCALL(FN_MSLEEP)
+	KCALL(ROLE_SLEEP)
 	dec	%r13d
 	jg	2b
 	mov	$READY, %eax		/* Dom0 is gone, unless its GO comes at this very moment */
@@ -135,7 +135,7 @@ stage1_thread:
 
 stage1_free:
 	mov	%r12, %rdi
-	KCALL(FN_VFREE)
+	KCALL(ROLE_FREE)
 stage1_leave:
 	mov	%r13d, %esi
 	pop	%r13

@@ -12,12 +12,30 @@
 #include "hotswap/wait.h"
 
 #define BUSY_TIMEOUT_MS 5000
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 3
 #define STATE_ROWS_MAX 65536	/* a host has tens of guests with a handful of disks */
 
 struct xg_state {
 	sqlite3 *db;
 };
+
+#define SWAP_TABLES \
+	"CREATE TABLE IF NOT EXISTS next(" \
+	" uuid TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL," \
+	" read_only INTEGER NOT NULL," \
+	" va INTEGER NOT NULL, text_pages INTEGER NOT NULL, data_pages INTEGER NOT NULL, entry BLOB NOT NULL," \
+	" digest TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL," \
+	" since INTEGER NOT NULL," \
+	" data_va INTEGER NOT NULL, half INTEGER NOT NULL," \
+	" PRIMARY KEY(uuid, devid));" \
+	"CREATE TABLE IF NOT EXISTS history(" \
+	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL," \
+	" reason TEXT NOT NULL, from_mode TEXT NOT NULL, from_driver TEXT NOT NULL, from_version TEXT NOT NULL," \
+	" from_digest TEXT NOT NULL, to_mode TEXT NOT NULL, to_driver TEXT NOT NULL, to_version TEXT NOT NULL," \
+	" to_digest TEXT NOT NULL, hold_ns INTEGER NOT NULL, held INTEGER NOT NULL, in_flight INTEGER NOT NULL," \
+	" replayed INTEGER NOT NULL, at INTEGER NOT NULL);" \
+	"CREATE INDEX IF NOT EXISTS history_of ON history(uuid, devid);" \
+	"CREATE TABLE IF NOT EXISTS image(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS guest("
@@ -26,21 +44,44 @@ static const char schema[] =
 	" vmcoreinfo INTEGER NOT NULL, vmcoreinfo_bytes INTEGER NOT NULL, root INTEGER NOT NULL,"
 	" levels INTEGER NOT NULL, phys_base INTEGER NOT NULL, kaslr_offset INTEGER NOT NULL, symbols INTEGER NOT NULL,"
 	" va INTEGER NOT NULL, text_pages INTEGER NOT NULL, data_pages INTEGER NOT NULL,"
-	" digest TEXT NOT NULL, version TEXT NOT NULL);"
+	" digest TEXT NOT NULL, version TEXT NOT NULL,"
+	" data_va INTEGER NOT NULL DEFAULT 0, module INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE IF NOT EXISTS device("
 	" uuid TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL,"
-	" read_only INTEGER NOT NULL, generation INTEGER NOT NULL,"
+	" read_only INTEGER NOT NULL,"
 	" va INTEGER NOT NULL, text_pages INTEGER NOT NULL, data_pages INTEGER NOT NULL, entry BLOB NOT NULL,"
-	" digest TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL,"
+	" digest TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL,"
+	" since INTEGER NOT NULL,"
+	" data_va INTEGER NOT NULL DEFAULT 0, half INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(uuid, devid));"
 	"CREATE TABLE IF NOT EXISTS frame("
 	" uuid TEXT NOT NULL, va INTEGER NOT NULL, page INTEGER NOT NULL, gfn INTEGER NOT NULL,"
 	" PRIMARY KEY(uuid, va, page)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS operation("
-	" uuid TEXT PRIMARY KEY, domid INTEGER NOT NULL, devid INTEGER NOT NULL, verb TEXT NOT NULL, step TEXT NOT NULL,"
-	" steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL, pid INTEGER NOT NULL,"
+	" uuid TEXT PRIMARY KEY, domid INTEGER NOT NULL, devid INTEGER NOT NULL, verb TEXT NOT NULL,"
+	" step TEXT NOT NULL, steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL, pid INTEGER NOT NULL,"
 	" since INTEGER NOT NULL);"
-	"PRAGMA user_version = 1;";
+	"CREATE TABLE IF NOT EXISTS kernel("
+	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
+	SWAP_TABLES
+	"PRAGMA user_version = 3;";
+
+/* What takes a database of version I + 1 to the next. */
+static const char *const schema_steps[] = {
+	"ALTER TABLE guest ADD COLUMN data_va INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE guest ADD COLUMN module INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN data_va INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device DROP COLUMN generation;"
+	"CREATE TABLE IF NOT EXISTS kernel("
+	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
+	"PRAGMA user_version = 2;",
+	"ALTER TABLE device ADD COLUMN half INTEGER NOT NULL DEFAULT 0;"
+	SWAP_TABLES
+	"PRAGMA user_version = 3;",
+};
+
+_Static_assert(sizeof(schema_steps) / sizeof(schema_steps[0]) == SCHEMA_VERSION - 1,
+	       "a step from each version to the next");
 
 void xg_uuid_text(const uint8_t u[16], char ret[XG_UUID_TEXT])
 {
@@ -91,7 +132,8 @@ static int state_version(struct xg_state *s, const char *path, struct xg_err *er
 	if (rc)
 		return rc;
 	if (version < 0 || version > SCHEMA_VERSION)
-		return xg_fail(err, EPROTO, "%s is of version %d, this program knows %d", path, version, SCHEMA_VERSION);
+		return xg_fail(err, EPROTO, "%s is of version %d, this program knows %d", path, version,
+			       SCHEMA_VERSION);
 	return version;
 }
 
@@ -113,6 +155,24 @@ static int state_create(struct xg_state *s, struct xg_err *err)
 	return rc ? rc : state_end(s, state_exec(s, schema, err), err);
 }
 
+/* One step a transaction; looked up inside it, for another process may be at it, too. */
+static int state_upgrade(struct xg_state *s, const char *path, struct xg_err *err)
+{
+	int rc, version;
+
+	do {
+		rc = state_exec(s, "BEGIN IMMEDIATE", err);
+		if (rc)
+			return rc;
+		version = state_version(s, path, err);
+		rc = version < 0 ? version : 0;
+		if (!rc && version < SCHEMA_VERSION)
+			rc = state_exec(s, schema_steps[version - 1], err);
+		rc = state_end(s, rc, err);
+	} while (!rc && version < SCHEMA_VERSION);
+	return rc;
+}
+
 int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 {
 	struct xg_state *s xg_auto(xg_state_close_p) = calloc(1, sizeof(*s));
@@ -126,6 +186,8 @@ int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 	rc = state_version(s, path, err);
 	if (rc == 0)
 		rc = state_create(s, err);
+	else if (rc > 0 && rc < SCHEMA_VERSION)
+		rc = state_upgrade(s, path, err);
 	/* NORMAL: a power cut takes the guests along with the last rows about them. */
 	if (rc >= 0)
 		rc = state_exec(s, "PRAGMA synchronous = NORMAL", err);
@@ -263,7 +325,7 @@ static int query_all(struct query *q, size_t size, void (*take)(struct query *, 
 /* ---- guest --------------------------------------------------------------------------------------------------- */
 
 #define GUEST_COLUMNS "uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root, levels," \
-	" phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version"
+	" phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version, data_va, module"
 
 static void guest_take(struct query *q, void *to)
 {
@@ -289,6 +351,8 @@ static void guest_take(struct query *q, void *to)
 	row->core.data_pages = take_u64(q);
 	take_text(q, row->digest, sizeof(row->digest));
 	take_text(q, row->version, sizeof(row->version));
+	row->core.data_va = XG_GVA(take_u64(q));
+	row->core.module = take_u64(q);
 }
 
 int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row *ret, struct xg_err *err)
@@ -306,7 +370,7 @@ int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struc
 {
 	struct query q;
 	int rc = query_open(s, &q, "INSERT OR REPLACE INTO guest(" GUEST_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
 
 	if (rc)
 		return rc;
@@ -329,6 +393,8 @@ int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struc
 	bind_u64(&q, row->core.data_pages);
 	bind_text(&q, row->digest);
 	bind_text(&q, row->version);
+	bind_u64(&q, row->core.data_va.v);
+	bind_u64(&q, row->core.module);
 	return query_run(&q, err);
 }
 
@@ -348,7 +414,8 @@ int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *e
 {
 	static const char *const tables[] = {
 		"DELETE FROM operation WHERE uuid = ?", "DELETE FROM frame WHERE uuid = ?",
-		"DELETE FROM device WHERE uuid = ?", "DELETE FROM guest WHERE uuid = ?",
+		"DELETE FROM next WHERE uuid = ?", "DELETE FROM device WHERE uuid = ?",
+		"DELETE FROM guest WHERE uuid = ?",
 	};
 	size_t i;
 	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
@@ -375,8 +442,8 @@ int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *r
 
 /* ---- device -------------------------------------------------------------------------------------------------- */
 
-#define DEVICE_COLUMNS "uuid, devid, vdev, target, mode, read_only, generation, va, text_pages, data_pages, entry," \
-	" digest, driver, version, state, since"
+#define DEVICE_COLUMNS "uuid, devid, vdev, target, mode, read_only, va, text_pages, data_pages, entry," \
+	" digest, driver, version, state, since, data_va, half"
 
 static void device_take(struct query *q, void *to)
 {
@@ -389,7 +456,6 @@ static void device_take(struct query *q, void *to)
 	take_text(q, row->target, sizeof(row->target));
 	take_text(q, row->mode, sizeof(row->mode));
 	row->read_only = take_u64(q);
-	row->generation = take_u64(q);
 	row->device.va = XG_GVA(take_u64(q));
 	row->device.text_pages = take_u64(q);
 	row->device.data_pages = take_u64(q);
@@ -399,13 +465,16 @@ static void device_take(struct query *q, void *to)
 	take_text(q, row->version, sizeof(row->version));
 	take_text(q, row->state, sizeof(row->state));
 	row->since = take_u64(q);
+	row->device.data_va = XG_GVA(take_u64(q));
+	row->device.half = take_u64(q) != 0;
 }
 
-int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
-			struct xg_err *err)
+/* SQL selects DEVICE_COLUMNS. */
+static int device_row_get(struct xg_state *s, const char *sql, const char *uuid, uint32_t devid,
+			  struct xg_device_row *ret, struct xg_err *err)
 {
 	struct query q;
-	int rc = query_open(s, &q, "SELECT " DEVICE_COLUMNS " FROM device WHERE uuid = ? AND devid = ?", err);
+	int rc = query_open(s, &q, sql, err);
 
 	if (rc)
 		return rc;
@@ -414,11 +483,22 @@ int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, st
 	return query_one(&q, ret, device_take, "device", err);
 }
 
-int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
+int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
+			struct xg_err *err)
+{
+	return device_row_get(s, "SELECT " DEVICE_COLUMNS " FROM device WHERE uuid = ? AND devid = ?", uuid, devid, ret,
+			      err);
+}
+
+int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err)
+{
+	return device_row_get(s, "SELECT " DEVICE_COLUMNS " FROM next WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
+}
+
+static int device_row_put(struct xg_state *s, const char *sql, const struct xg_device_row *row, struct xg_err *err)
 {
 	struct query q;
-	int rc = query_open(s, &q, "INSERT OR REPLACE INTO device(" DEVICE_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+	int rc = query_open(s, &q, sql, err);
 
 	if (rc)
 		return rc;
@@ -428,7 +508,6 @@ int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, str
 	bind_text(&q, row->target);
 	bind_text(&q, row->mode);
 	bind_u64(&q, row->read_only);
-	bind_u64(&q, row->generation);
 	bind_u64(&q, row->device.va.v);
 	bind_u64(&q, row->device.text_pages);
 	bind_u64(&q, row->device.data_pages);
@@ -438,7 +517,21 @@ int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, str
 	bind_text(&q, row->version);
 	bind_text(&q, row->state);
 	bind_u64(&q, row->since);
+	bind_u64(&q, row->device.data_va.v);
+	bind_u64(&q, row->device.half);
 	return query_run(&q, err);
+}
+
+#define DEVICE_VALUES ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
+{
+	return device_row_put(s, "INSERT OR REPLACE INTO device(" DEVICE_COLUMNS DEVICE_VALUES, row, err);
+}
+
+int xg_state_next_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
+{
+	return device_row_put(s, "INSERT OR REPLACE INTO next(" DEVICE_COLUMNS DEVICE_VALUES, row, err);
 }
 
 /* Runs SQL, whose parameters are a device's UUID and id. */
@@ -454,6 +547,11 @@ static int device_run(struct xg_state *s, const char *sql, const char *uuid, uin
 	return query_run(&q, err);
 }
 
+int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
+{
+	return device_run(s, "DELETE FROM next WHERE uuid = ? AND devid = ?", uuid, devid, err);
+}
+
 int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
 {
 	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
@@ -462,6 +560,8 @@ int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid,
 		return rc;
 	rc = device_run(s, "DELETE FROM frame WHERE uuid = ?1 AND va = (SELECT va FROM device"
 			" WHERE uuid = ?1 AND devid = ?2)", uuid, devid, err);
+	if (!rc)
+		rc = xg_state_next_remove(s, uuid, devid, err);
 	if (!rc)
 		rc = device_run(s, "DELETE FROM device WHERE uuid = ? AND devid = ?", uuid, devid, err);
 	return state_end(s, rc, err);
@@ -482,6 +582,171 @@ int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_
 	rc = query_all(&q, sizeof(**ret), device_take, &rows, ret_count, err);
 	if (!rc)
 		*ret = rows;
+	return rc;
+}
+
+/* ---- history ------------------------------------------------------------------------------------------------- */
+
+#define HISTORY_COLUMNS "uuid, guest, devid, vdev, reason, from_mode, from_driver, from_version, from_digest," \
+	" to_mode, to_driver, to_version, to_digest, hold_ns, held, in_flight, replayed, at"
+
+static void history_driver_take(struct query *q, struct xg_history_driver *d)
+{
+	take_text(q, d->mode, sizeof(d->mode));
+	take_text(q, d->driver, sizeof(d->driver));
+	take_text(q, d->version, sizeof(d->version));
+	take_text(q, d->digest, sizeof(d->digest));
+}
+
+static void history_take(struct query *q, void *to)
+{
+	struct xg_history_row *row = to;
+
+	*row = (struct xg_history_row){ .devid = 0 };
+	take_text(q, row->uuid, sizeof(row->uuid));
+	take_text(q, row->guest, sizeof(row->guest));
+	row->devid = take_u64(q);
+	take_text(q, row->vdev, sizeof(row->vdev));
+	take_text(q, row->reason, sizeof(row->reason));
+	history_driver_take(q, &row->from);
+	history_driver_take(q, &row->to);
+	row->hold_ns = take_u64(q);
+	row->held = take_u64(q);
+	row->in_flight = take_u64(q);
+	row->replayed = take_u64(q);
+	row->at = take_u64(q);
+}
+
+static void history_driver_bind(struct query *q, const struct xg_history_driver *d)
+{
+	bind_text(q, d->mode);
+	bind_text(q, d->driver);
+	bind_text(q, d->version);
+	bind_text(q, d->digest);
+}
+
+static int history_put(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "INSERT INTO history(" HISTORY_COLUMNS
+			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+
+	if (rc)
+		return rc;
+	bind_text(&q, row->uuid);
+	bind_text(&q, row->guest);
+	bind_u64(&q, row->devid);
+	bind_text(&q, row->vdev);
+	bind_text(&q, row->reason);
+	history_driver_bind(&q, &row->from);
+	history_driver_bind(&q, &row->to);
+	bind_u64(&q, row->hold_ns);
+	bind_u64(&q, row->held);
+	bind_u64(&q, row->in_flight);
+	bind_u64(&q, row->replayed);
+	bind_u64(&q, row->at);
+	rc = query_run(&q, err);
+	return rc ? rc : state_exec(s, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
+}
+
+int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
+{
+	struct xg_device_row next;
+	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
+
+	if (rc)
+		return rc;
+	rc = xg_state_next_get(s, row->uuid, row->devid, &next, err);
+	if (!rc)
+		rc = xg_state_device_put(s, &next, err);
+	if (!rc)
+		rc = xg_state_next_remove(s, row->uuid, row->devid, err);
+	if (!rc)
+		rc = history_put(s, row, err);
+	return state_end(s, rc, err);
+}
+
+int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
+		     size_t *ret_count, struct xg_err *err)
+{
+	struct query q;
+	void *rows;
+	int rc = query_open(s, &q, "SELECT " HISTORY_COLUMNS " FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
+			    " (?2 IS NULL OR guest = ?2) AND (?3 = 4294967295 OR devid = ?3) ORDER BY id", err);
+
+	if (rc)
+		return rc;
+	bind_text(&q, uuid);
+	bind_text(&q, uuid ? NULL : guest);
+	bind_u64(&q, devid);
+	rc = query_all(&q, sizeof(**ret), history_take, &rows, ret_count, err);
+	if (!rc)
+		*ret = rows;
+	return rc;
+}
+
+/* ---- image --------------------------------------------------------------------------------------------------- */
+
+static int image_there(struct xg_state *s, const char *digest, bool *ret, struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "SELECT 1 FROM image WHERE digest = ?", err);
+
+	if (rc)
+		return rc;
+	bind_text(&q, digest);
+	rc = query_row(&q, err);
+	sqlite3_finalize(q.st);
+	if (rc >= 0)
+		*ret = rc == 1;
+	return rc < 0 ? rc : 0;
+}
+
+static int image_insert(struct xg_state *s, const struct xg_image *image, struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "INSERT OR IGNORE INTO image(digest, bytes) VALUES(?, ?)", err);
+
+	if (rc)
+		return rc;
+	bind_text(&q, image->digest);
+	bind_blob(&q, image->bytes, image->size);
+	return query_run(&q, err);
+}
+
+/* Most of the time it is there: then nothing is written. */
+int xg_state_image_put(struct xg_state *s, const struct xg_image *image, struct xg_err *err)
+{
+	bool there;
+	int rc = image_there(s, image->digest, &there, err);
+
+	if (rc || there)
+		return rc;
+	rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	if (rc)
+		return rc;
+	rc = state_exec(s, "DELETE FROM image WHERE digest NOT IN (SELECT digest FROM device UNION SELECT digest FROM next"
+			" UNION SELECT from_digest FROM history WHERE id IN (SELECT max(id) FROM history GROUP BY uuid, devid))",
+			err);
+	if (!rc)
+		rc = image_insert(s, image, err);
+	return state_end(s, rc, err);
+}
+
+int xg_state_image_get(struct xg_state *s, const char *digest, struct xg_image **ret, struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "SELECT bytes FROM image WHERE digest = ?", err);
+
+	if (rc)
+		return rc;
+	bind_text(&q, digest);
+	rc = query_row(&q, err);
+	if (rc == 1)
+		rc = xg_image_parse(sqlite3_column_blob(q.st, 0), sqlite3_column_bytes(q.st, 0), ret, err);
+	else if (rc == 0)
+		rc = xg_fail(err, ENOENT, "the driver %.12s is not kept", digest);
+	sqlite3_finalize(q.st);
 	return rc;
 }
 
@@ -538,7 +803,11 @@ static void operation_take(struct query *q, void *to)
 	take_text(q, row->step, sizeof(row->step));
 	row->steps = take_u64(q);
 	row->getting_in = take_u64(q);
-	take_blob(q, &row->plan, sizeof(row->plan));
+	/* Another version's plan is of no use, but there is only one while the guest is entered. */
+	if (row->getting_in)
+		take_blob(q, &row->plan, sizeof(row->plan));
+	else
+		q->column++;
 	row->pid = take_u64(q);
 	row->since = take_u64(q);
 }
@@ -578,4 +847,40 @@ int xg_state_operation_put(struct xg_state *s, const struct xg_operation_row *ro
 int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_err *err)
 {
 	return uuid_run(s, "DELETE FROM operation WHERE uuid = ?", uuid, err);
+}
+
+/* ---- kernel --------------------------------------------------------------------------------------------------- */
+
+int xg_state_hints_get(struct xg_state *s, struct xg_kernel_hints *ret, struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "SELECT hint FROM kernel ORDER BY used DESC LIMIT ?", err);
+
+	ret->count = 0;
+	if (rc)
+		return rc;
+	bind_u64(&q, XG_KERNEL_HINTS_MAX);
+	while (ret->count < XG_KERNEL_HINTS_MAX && (rc = query_row(&q, err)) == 1)
+		ret->pages[ret->count++] = take_u64(&q);
+	sqlite3_finalize(q.st);
+	return rc < 0 ? rc : 0;
+}
+
+int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err *err)
+{
+	struct query q;
+	int rc;
+
+	if (!os->hint || !os->build_id[0])
+		return 0;
+	rc = query_open(s, &q, "INSERT OR REPLACE INTO kernel(build_id, release, hint, used) "
+			"VALUES(?, ?, ?, (SELECT ifnull(max(used), 0) + 1 FROM kernel))", err);
+	if (rc)
+		return rc;
+	bind_text(&q, os->build_id);
+	bind_text(&q, os->release);
+	bind_u64(&q, os->hint);
+	rc = query_run(&q, err);
+	/* A guest can claim any build-id: what it can fill the table with is bounded. */
+	return rc ? rc : state_exec(s, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
 }

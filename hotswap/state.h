@@ -6,6 +6,10 @@
  *     guest      a core window: where it is, which personality
  *     device     a device window: where it is, which driver and target, its entry points
  *     frame      the frames of each window
+ *     kernel     hints of how to find one's way in a kernel that was met before
+ *     next       the device as it will be once the swap that is going on has succeeded
+ *     history    swaps that were done
+ *     image      the drivers that are in guests, or were before the last swap: so that one can go back
  *     operation  what is being done right now, by which process; a row that outlives its process is owed an undo
  *
  * SQLite, WAL. Every call is one transaction. Blocks up to five seconds for another process's.
@@ -41,7 +45,6 @@ struct xg_device_row {
 	char vdev[32];
 	char target[1024], mode[16];	/* mode: virtual or paravirtual */
 	bool read_only;
-	uint32_t generation;		/* counts attaches of this guest: names nothing twice */
 	struct xg_device_record device;	/* device.va.v == 0: no window yet */
 	char digest[XG_DIGEST_HEX], driver[64], version[32];
 	char state[16];			/* "attaching", "live", "detaching" */
@@ -60,12 +63,51 @@ int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, st
 			struct xg_err *err);
 int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err);
 int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err);
+/*
+ * The same for what a swap is about to make of the device. There is one while a swap goes on; it goes with the guest
+ * and with the device.
+ */
+int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err);
+int xg_state_next_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err);
+int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err);
 /* Of one guest, or of all with UUID NULL; ascending by devid; *ret is the caller's to free(). */
 int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_row **ret, size_t *ret_count,
 			 struct xg_err *err);
 
+struct xg_history_driver {
+	char mode[16], driver[64], version[32], digest[XG_DIGEST_HEX];
+};
+
+/* A swap that was done. Outlives its guest; the last 20,000 are kept. */
+struct xg_history_row {
+	char uuid[XG_UUID_TEXT], guest[128];
+	uint32_t devid;
+	char vdev[32], reason[16];	/* "swap", "upgrade", "rollback", "replace" */
+	struct xg_history_driver from, to;
+	uint64_t hold_ns, held, in_flight, replayed;	/* see XG_CMD_DEVICE_SWITCH */
+	int64_t at;
+};
+
+/* Takes the row `next` for the device's, and notes ROW: all or nothing. -ENOENT: there is no `next`. */
+int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err);
+/* Oldest first. UUID NULL: by GUEST's name; both NULL: all. DEVID UINT32_MAX: all of them. */
+int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
+		     size_t *ret_count, struct xg_err *err);
+
+/* Kept as long as a device has it, or had it before its last swap. */
+int xg_state_image_put(struct xg_state *s, const struct xg_image *image, struct xg_err *err);
+/* -ENOENT: not kept. */
+int xg_state_image_get(struct xg_state *s, const char *digest, struct xg_image **ret, struct xg_err *err);
+
 /* The frames of a window, replaced as a whole. */
 int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_window *w, struct xg_err *err);
+
+/*
+ * Where the kernels that were met last have what inspection looks for (inspect.h): a table of hints, which a guest
+ * may have made wrong and which then cost time alone.
+ */
+int xg_state_hints_get(struct xg_state *s, struct xg_kernel_hints *ret, struct xg_err *err);
+int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err *err);
 
 /* What is going on in a guest; at most one operation at a time, the guest's lock sees to that. */
 struct xg_operation_row {
@@ -75,11 +117,12 @@ struct xg_operation_row {
 	char verb[16];			/* "attach", "detach" */
 	char step[48];			/* the step that began last */
 	uint32_t steps;			/* how many have begun */
-	bool getting_in;		/* plan is valid: the guest's kernel text may hold the first stage */
+	bool getting_in;		/* plan is valid, else zero: the guest's kernel text may hold the first stage */
 	struct xg_getin_plan plan;
 	int64_t pid, since;
 };
 
+/* -EPROTO: the plan is another version's. */
 int xg_state_operation_get(struct xg_state *s, const char *uuid, struct xg_operation_row *ret, struct xg_err *err);
 int xg_state_operation_put(struct xg_state *s, const struct xg_operation_row *row, struct xg_err *err);
 int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_err *err);

@@ -16,20 +16,22 @@ void xg_window_close(struct xg_window *w)
 	free(w);
 }
 
-/* Modules live in the last 2 GiB, where the relocations of kernel code reach (Linux, x86_64/mm.rst). */
-static int window_place_check(struct gva va, uint32_t text_pages, uint32_t data_pages, struct xg_err *err)
+static int window_pages_check(const struct xg_window_place *p, struct xg_err *err)
 {
-	uint64_t bytes;
+	if (p->text_pages && p->data_pages && p->text_pages <= XG_WINDOW_PAGES_MAX &&
+	    p->data_pages <= XG_WINDOW_PAGES_MAX - p->text_pages)
+		return 0;
+	return xg_fail(err, EINVAL, "window of %u + %u pages, at most %u", p->text_pages, p->data_pages,
+		       XG_WINDOW_PAGES_MAX);
+}
 
-	if (!text_pages || !data_pages || text_pages > XG_WINDOW_PAGES_MAX ||
-	    data_pages > XG_WINDOW_PAGES_MAX - text_pages)
-		return xg_fail(err, EINVAL, "window of %u + %u pages, at most %u", text_pages, data_pages,
-			       XG_WINDOW_PAGES_MAX);
-	bytes = (uint64_t)(text_pages + data_pages) * XG_PAGE_SIZE;
-	if (gva_page_offset(va) || va.v < UINT64_C(0xffffffff80000000) || bytes > -va.v)
-		return xg_fail(err, EINVAL, "the guest put the window at %#llx, outside the kernel's module range",
-			       (unsigned long long)va.v);
-	return 0;
+/* Modules live in the last 2 GiB, where the relocations of kernel code reach (Linux, x86_64/mm.rst). */
+static int window_place_check(struct gva va, uint32_t pages, struct xg_err *err)
+{
+	if (!gva_page_offset(va) && va.v >= UINT64_C(0xffffffff80000000) && (uint64_t)pages * XG_PAGE_SIZE <= -va.v)
+		return 0;
+	return xg_fail(err, EINVAL, "the guest put the window at %#llx, outside the kernel's module range",
+		       (unsigned long long)va.v);
 }
 
 static int window_page_check(const struct xg_translation *t, struct gva va, bool text, struct xg_err *err)
@@ -51,73 +53,65 @@ static int window_frame_check(const struct xg_window *w, uint32_t page, struct x
 
 	for (i = 0; i < page; i++)
 		if (w->frames[i].n == w->frames[page].n)
-			return xg_fail(err, EPERM, "window pages %u and %u are the same frame %#llx of the guest", i, page,
-				       (unsigned long long)w->frames[i].n);
+			return xg_fail(err, EPERM, "window pages %u and %u are the same frame %#llx of the guest", i,
+				       page, (unsigned long long)w->frames[i].n);
 	return 0;
 }
 
-static int window_find(struct xg_window *w, const struct xg_os *os, struct xg_err *err)
+/* PAGES from VA, which are the window's from FIRST on: all text, or all data. */
+static int window_find(struct xg_window *w, const struct xg_os *os, struct gva va, uint32_t first, uint32_t pages,
+		       struct xg_err *err)
 {
-	uint32_t i, pages = w->text_pages + w->data_pages;
 	struct xg_translation t[XG_WINDOW_PAGES_MAX];
-	int rc = xg_translate_pages(w->guest, os, w->va, pages, t, err);
+	int rc = xg_translate_pages(w->guest, os, va, pages, t, err);
+	uint32_t i;
 
 	for (i = 0; !rc && i < pages; i++) {
-		rc = window_page_check(&t[i], gva_add(w->va, (uint64_t)i * XG_PAGE_SIZE), i < w->text_pages, err);
-		w->frames[i] = t[i].frame;
+		rc = window_page_check(&t[i], gva_add(va, (uint64_t)i * XG_PAGE_SIZE), first == 0, err);
+		w->frames[first + i] = t[i].frame;
 		if (!rc)
-			rc = window_frame_check(w, i, err);
+			rc = window_frame_check(w, first + i, err);
 	}
 	return rc;
 }
 
-int xg_window_open(struct xg_guest *g, const struct xg_os *os, struct gva va, uint32_t text_pages,
-		   uint32_t data_pages, struct xg_window **ret, struct xg_err *err)
+int xg_window_open(struct xg_guest *g, const struct xg_os *os, const struct xg_window_place *place,
+		   struct xg_window **ret, struct xg_err *err)
 {
 	struct xg_window *w xg_auto(xg_window_close_p) = calloc(1, sizeof(*w));
+	uint32_t text = place->text_pages, data = place->data_pages;
 	void *map;
 	int rc;
 
 	if (!w)
 		return xg_fail_errno(err, ENOMEM, "window");
 	w->guest = g;
-	w->va = va;
-	rc = window_place_check(va, text_pages, data_pages, err);
+	w->va = place->va;
+	w->data_va = place->data_va.v ? place->data_va : gva_add(place->va, (uint64_t)text * XG_PAGE_SIZE);
+	rc = window_pages_check(place, err);
+	if (!rc)
+		rc = window_place_check(w->va, text, err);
+	if (!rc)
+		rc = window_place_check(w->data_va, data, err);
 	if (rc)
 		return rc;
-	w->text_pages = text_pages;
-	w->data_pages = data_pages;
-	w->frames = calloc(text_pages + data_pages, sizeof(*w->frames));
+	w->text_pages = text;
+	w->data_pages = data;
+	w->frames = calloc(text + data, sizeof(*w->frames));
 	if (!w->frames)
-		return xg_fail_errno(err, ENOMEM, "window of %u pages", text_pages + data_pages);
-	rc = window_find(w, os, err);
+		return xg_fail_errno(err, ENOMEM, "window of %u pages", text + data);
+	rc = window_find(w, os, w->va, 0, text, err);
+	if (!rc)
+		rc = window_find(w, os, w->data_va, text, data, err);
 	if (rc)
 		return rc;
-	rc = xg_guest_map(g, w->frames, text_pages + data_pages, XG_READ | XG_WRITE, NULL, &map, err);
-	if (rc)
-		return xg_fail_in(err, "window at %#llx", (unsigned long long)va.v);
+	rc = xg_guest_map(g, w->frames, text + data, XG_READ | XG_WRITE, NULL, &map, err);
+	if (rc) {
+		(void)xg_fail_in(err, "window at %#llx", (unsigned long long)w->va.v);
+		return rc;
+	}
 	w->map = map;
 	*ret = xg_take(w);
-	return 0;
-}
-
-int xg_window_check(const struct xg_window *w, const struct xg_os *os, struct xg_err *err)
-{
-	uint32_t i;
-	int rc;
-
-	for (i = 0; i < w->text_pages + w->data_pages; i++) {
-		struct gva va = gva_add(w->va, (uint64_t)i * XG_PAGE_SIZE);
-		struct xg_translation t;
-
-		rc = xg_translate(w->guest, os, va, &t, err);
-		if (rc)
-			return rc;
-		if (t.frame.n != w->frames[i].n)
-			return xg_fail(err, ESTALE, "window page %#llx has moved from frame %#llx to %#llx",
-				       (unsigned long long)va.v, (unsigned long long)w->frames[i].n,
-				       (unsigned long long)t.frame.n);
-	}
 	return 0;
 }
 
@@ -138,10 +132,9 @@ int xg_window_size(const struct xg_image *image, uint32_t *ret_text, uint32_t *r
 }
 
 /* The part's private bytes, to be linked into and copied to the window at once. */
-static int slot_part(const struct xg_window *w, uint32_t first, uint32_t count, struct xg_part *ret,
-		     struct xg_err *err)
+static int slot_part(struct gva va, uint32_t first, uint32_t count, struct xg_part *ret, struct xg_err *err)
 {
-	ret->at = gva_add(w->va, (uint64_t)first * XG_PAGE_SIZE);
+	ret->at = gva_add(va, (uint64_t)first * XG_PAGE_SIZE);
 	ret->room = (uint64_t)count * XG_PAGE_SIZE;
 	ret->bytes = calloc(1, ret->room ? ret->room : 1);
 	return ret->bytes ? 0 : xg_fail_errno(err, ENOMEM, "%u pages to link into", count);
@@ -155,9 +148,9 @@ int xg_window_write(struct xg_window *w, const struct xg_image *image, const str
 	uint32_t data_first = w->text_pages + slot->data_first;
 	int rc;
 
-	rc = slot_part(w, slot->text_first, slot->text_count, &text, err);
+	rc = slot_part(w->va, slot->text_first, slot->text_count, &text, err);
 	if (!rc)
-		rc = slot_part(w, data_first, slot->data_count, &data, err);
+		rc = slot_part(w->data_va, slot->data_first, slot->data_count, &data, err);
 	if (!rc)
 		rc = xg_link(image->elf, resolver, &text, &data, err);
 	if (!rc)

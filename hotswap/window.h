@@ -3,6 +3,9 @@
  * A window: where it lies in the guest, and Dom0's mapping of it.
  *
  *     window_va  [ text_pages: read-only, executable ][ header page ][ data_pages - 1: data ]  never executable
+ *
+ * In a guest whose owner loaded the module the data does not follow the text but lies at an address of its own. Dom0's
+ * mapping has it behind the text all the same.
  */
 #ifndef XG_HOTSWAP_WINDOW_H
 #define XG_HOTSWAP_WINDOW_H
@@ -13,29 +16,33 @@
 
 #define XG_WINDOW_PAGES_MAX 512	/* 2 MiB: far above any driver, far below what a mapping costs */
 
+struct xg_window_place {
+	struct gva va;
+	struct gva data_va;	/* 0: behind the text */
+	uint32_t text_pages, data_pages;
+};
+
 struct xg_window {
 	struct xg_guest *guest;	/* borrowed */
-	struct gva va;
+	struct gva va, data_va;
 	uint32_t text_pages, data_pages;
 	struct gfn *frames;	/* text_pages + data_pages of them */
 	uint8_t *map;		/* all pages, writable by Dom0 */
 };
 
 /*
- * Finds the pages of the window at VA through the guest's page tables and maps them. Refused unless the
+ * Finds the pages of the window at PLACE through the guest's page tables and maps them. Refused unless the
  * guest's protection is what it has to be: text executable and not writable, data writable and not
  * executable (-EPERM), all in 4 KiB pages of their own.
  */
-int xg_window_open(struct xg_guest *g, const struct xg_os *os, struct gva va, uint32_t text_pages,
-		   uint32_t data_pages, struct xg_window **ret, struct xg_err *err);
-/* As recorded: the frames are checked against the page tables once more (-ESTALE when they have moved). */
-int xg_window_check(const struct xg_window *w, const struct xg_os *os, struct xg_err *err);
+int xg_window_open(struct xg_guest *g, const struct xg_os *os, const struct xg_window_place *place,
+		   struct xg_window **ret, struct xg_err *err);
 void xg_window_close(struct xg_window *w);	/* unmaps; the guest keeps its pages. NULL is fine */
 XG_DEFINE_AUTO(struct xg_window, xg_window_close)
 
 static inline struct gva xg_window_header_va(const struct xg_window *w)
 {
-	return gva_add(w->va, (uint64_t)w->text_pages * XG_PAGE_SIZE);
+	return w->data_va;
 }
 
 /* The header page as Dom0 sees it. Shared with the guest: read each field once. */

@@ -16,7 +16,11 @@ EXTRA_DIST += tests/lib/deps.tab tests/fuzz/README.md
 
 include tests/unit/elf.mk
 include tests/unit/backend.mk
+include tests/unit/bare.mk
 include tests/unit/inspect.mk
+include tests/unit/gen.mk
 include tests/unit/lead.mk
+include tests/unit/repo.mk
 include tests/abi/local.mk
 include tests/bench/local.mk
+include tests/qemu/local.mk

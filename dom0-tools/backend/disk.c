@@ -17,6 +17,7 @@
 #include "dom0-tools/backend/engine.h"
 #include "dom0-tools/backend/loop.h"
 #include "dom0-tools/backend/nodes.h"
+#include "dom0-tools/backend/parent.h"
 #include "dom0-tools/backend/stats.h"
 #include "dom0-tools/backend/target.h"
 #include "lib/base/cleanup.h"
@@ -35,6 +36,7 @@ struct disk_op {
 };
 
 struct disk {
+	struct parent *parent;
 	struct nodes_config config;
 	struct xg_store *store;
 	struct xg_evtchn *evtchn;
@@ -47,11 +49,13 @@ struct disk {
 
 	enum bus_state state;
 	unsigned int shown;	/* xenbus state last written */
-	bool online;
 	bool gone;		/* no node of ours is left to write to */
-	bool look;		/* a watch has fired */
+	struct nodes_news news;
+	unsigned int look;	/* at what: watches have fired */
+	bool settled;		/* all nodes are written and all watches set, or about to be */
 	bool stop;		/* a signal has come */
 	bool deaf;		/* xenstore is lost */
+	bool shown_error;	/* node `error` is there */
 	unsigned int connections;
 
 	struct {
@@ -169,9 +173,8 @@ static void disk_on_store(struct loop_op *op, int32_t res)
 	int rc;
 
 	disk_fault(d, res, "cannot wait for xenstore");
-	/* Which one fired does not matter: all that could have changed is read anew. */
 	while ((rc = xg_store_event(d->store, path, sizeof(path), token, sizeof(token), &err)) > 0)
-		d->look = true;
+		d->look |= nodes_fired(token);
 	if (!rc) {
 		disk_await_store(d);
 		return;
@@ -277,8 +280,10 @@ static void disk_show_error(struct disk *d, const char *text)
 {
 	struct xg_err err;
 
-	if (!d->gone && !d->deaf)
-		disk_warn(nodes_error_write(d->store, d->config.path, text, &err), &err);
+	if (d->gone || d->deaf || (!text && !d->shown_error))
+		return;
+	d->shown_error = text;
+	disk_warn(nodes_error_write(d->store, d->config.path, text, &err), &err);
 }
 
 static void disk_event(struct disk *d, enum bus_event event);
@@ -287,6 +292,7 @@ static void disk_broken(struct disk *d, const struct xg_err *why)
 {
 	xg_error("disconnecting %s: %s", d->config.frontend, why->text);
 	disk_show_error(d, why->text);
+	parent_error(d->parent, why);
 	disk_event(d, BUS_BROKEN);
 }
 
@@ -321,27 +327,39 @@ static void disk_act(struct disk *d, enum bus_action action)
 static void disk_event(struct disk *d, enum bus_event event)
 {
 	enum bus_state before = d->state;
-	enum bus_action action = bus_step(&d->state, event, d->online);
+	enum bus_action action = bus_step(&d->state, event, d->news.online);
 
 	if (d->state != before)
 		xg_debug("%s -> %s", bus_state_name(before), bus_state_name(d->state));
 	disk_act(d, action);
 	disk_show(d);
+	if (d->state == BUS_LIVE)
+		parent_connected(d->parent);
+}
+
+/* The other backend of a swap has gone. One that cannot be had is told of, and the disk goes on as it is. */
+static void disk_claim(struct disk *d)
+{
+	struct xg_err err;
+
+	d->config.lock = true;
+	disk_warn(target_claim(&d->target, d->config.target, &err), &err);
 }
 
 static void disk_look(struct disk *d)
 {
-	struct nodes_news news;
+	unsigned int subjects = d->look;
 	struct xg_err err;
 
-	d->look = false;
-	if (nodes_look(d->store, &d->config, &news, &err)) {
+	d->look = 0;
+	if (nodes_look(d->store, &d->config, subjects, &d->news, &err)) {
 		xg_warn("%s", err.text);
 		return;
 	}
-	d->online = news.online;
-	d->gone |= news.gone;
-	disk_event(d, news.gone ? BUS_GONE : news.front);
+	d->gone |= d->news.gone;
+	if (!d->config.lock && d->news.lock && !d->gone)
+		disk_claim(d);
+	disk_event(d, d->news.gone ? BUS_GONE : d->news.front);
 }
 
 static bool disk_drains(const struct disk *d)
@@ -363,7 +381,7 @@ static void disk_think(struct disk *d)
 	if (disk_drains(d) && !engine_under_way(&d->engine)) {
 		disk_event(d, BUS_DRAINED);
 		/* What the frontend did meanwhile was not looked at in those states. */
-		d->look = d->state != BUS_ENDED;
+		d->look |= d->state != BUS_ENDED ? NODES_FRONT | NODES_SELF : 0;
 	}
 }
 
@@ -381,15 +399,38 @@ static void disk_write_stats(struct disk *d)
 	disk_warn(nodes_stats_write(d->store, &d->config, json, &err), &err);
 }
 
+/* What a starter that waits for its disk need not wait for: it knows from the socket what the nodes say. */
+static int disk_settle(struct disk *d, struct xg_err *err)
+{
+	int rc = nodes_announce(d->store, &d->config, &d->target, err);
+
+	if (rc)
+		return rc;
+	d->shown_error = d->config.left_error;
+	disk_show_error(d, NULL);
+	return nodes_watch(d->store, &d->config, NODES_DOMAIN, err);
+}
+
+static void disk_settle_late(struct disk *d)
+{
+	struct xg_err err;
+
+	if (d->settled || d->gone || d->deaf)
+		return;
+	d->settled = true;
+	disk_warn(disk_settle(d, &err), &err);
+}
+
 /* Once a second while something changes; an idle disk costs nothing. */
 static void disk_keep_stats(struct disk *d)
 {
 	if (d->timer_fired) {
 		d->timer_fired = false;
 		engine_idle(&d->engine);
+		disk_settle_late(d);
 		disk_write_stats(d);
 	}
-	if (d->timer_runs || !memcmp(&d->stats_written, &d->engine.stats, sizeof(d->stats_written)))
+	if (d->timer_runs || (d->settled && !memcmp(&d->stats_written, &d->engine.stats, sizeof(d->stats_written))))
 		return;
 	d->timer_runs = !loop_timer(&d->loop, &d->on_timer.op, &d->second);
 }
@@ -466,16 +507,15 @@ static void disk_open_ops(struct disk *d)
 /* Capabilities, then InitWait, then the watches, which fire at once for what is there already. */
 static int disk_open_nodes(struct disk *d, struct xg_err *err)
 {
-	int rc = nodes_announce(d->store, &d->config, &d->target, err);
+	int rc = d->settled ? disk_settle(d, err) : 0;
 
-	if (!rc)
-		rc = nodes_error_write(d->store, d->config.path, NULL, err);
 	if (rc)
 		return rc;
 	d->state = BUS_WAIT;
 	d->shown = bus_xenbus_state(d->state);
 	rc = nodes_state_write(d->store, &d->config, d->shown, err);
-	return rc ? rc : nodes_watch(d->store, &d->config, err);
+	return rc ? rc : nodes_watch(d->store, &d->config,
+				     NODES_FRONT | NODES_SELF | (d->config.lock ? 0 : NODES_LOCK), err);
 }
 
 static int disk_open_all(struct disk *d, const struct disk_options *options, struct xg_err *err)
@@ -507,6 +547,9 @@ int disk_open(const struct disk_options *options, struct disk **ret, struct xg_e
 
 	if (!d)
 		return xg_fail(err, ENOMEM, "no memory for a disk");
+	d->parent = options->parent;
+	d->settled = !options->settle_late;
+	d->news.front = BUS_FRONT_ABSENT;
 	d->target.fd = -1;
 	d->loop.ring.ring_fd = -1;
 	d->signal_fd = -1;
@@ -519,6 +562,11 @@ int disk_open(const struct disk_options *options, struct disk **ret, struct xg_e
 	else
 		*ret = d;
 	return rc;
+}
+
+void disk_capabilities(const struct disk *d, char ret[DISK_CAPABILITIES_BYTES])
+{
+	nodes_capabilities(&d->config, &d->target, ret, DISK_CAPABILITIES_BYTES);
 }
 
 int disk_serve(struct disk *d, struct xg_err *err)

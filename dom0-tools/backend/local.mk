@@ -12,6 +12,8 @@ dom0_tools_backend_libxgbackend_a_SOURCES = \
 	dom0-tools/backend/loop.h \
 	dom0-tools/backend/nodes.c \
 	dom0-tools/backend/nodes.h \
+	dom0-tools/backend/parent.c \
+	dom0-tools/backend/parent.h \
 	dom0-tools/backend/pool.c \
 	dom0-tools/backend/pool.h \
 	dom0-tools/backend/request.c \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * xengraft-backend: serves one disk to one guest. Started by xengraft for each disk that it attaches in virtual
- * mode. The parent learns through --ready-fd, or this program's exit status, whether a frontend may come.
+ * mode. The parent learns over --parent-fd, or by this program's exit status, whether a frontend may come.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "dom0-tools/backend/disk.h"
+#include "dom0-tools/backend/parent.h"
 #include "lib/base/log.h"
 
 enum { EXIT_USAGE = 2 };
@@ -23,7 +25,7 @@ struct options {
 	const char *log;
 	bool foreground;
 	bool verbose;
-	int ready_fd;
+	struct parent parent;
 };
 
 static const char usage_text[] =
@@ -33,7 +35,7 @@ static const char usage_text[] =
 	" --path PATH      e.g. /local/domain/0/backend/xengraft-vbd/7/51728\n"
 	" --log FILE       write messages there, too\n"
 	" --foreground     stay in the foreground\n"
-	" --ready-fd N     write \"ready\" or \"error: why\" to descriptor N, then close it\n"
+	" --parent-fd N    a socket to the starter: wait for a byte, say \"ready ...\", then \"connected\"\n"
 	" --buffered       use the page cache even where O_DIRECT works\n"
 	" -v, --verbose    say more\n"
 	" --help, --version\n";
@@ -54,7 +56,7 @@ static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
 		{ "path", required_argument, NULL, 'p' }, { "log", required_argument, NULL, 'l' },
-		{ "foreground", no_argument, NULL, 'f' }, { "ready-fd", required_argument, NULL, 'r' },
+		{ "foreground", no_argument, NULL, 'f' }, { "parent-fd", required_argument, NULL, 'r' },
 		{ "buffered", no_argument, NULL, 'b' },	  { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },	  { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -69,7 +71,7 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'b': o->disk.buffered = true; break;
 		case 'v': o->verbose = true; break;
 		case 'r':
-			if (parse_fd(optarg, &o->ready_fd))
+			if (parse_fd(optarg, &o->parent.fd))
 				break;
 			fprintf(stderr, "xengraft-backend: \"%s\" is no descriptor\n", optarg);
 			return EXIT_USAGE;
@@ -84,35 +86,20 @@ static int parse(int argc, char **argv, struct options *o)
 	return EXIT_USAGE;
 }
 
-/* A reader that has gone away must not end the backend. */
-static void tell(int fd, const char *text)
+static int serve(struct options *o)
 {
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		xg_debug("nobody reads descriptor %d", fd);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void tell_error(int fd, const struct xg_err *err)
-{
-	char line[sizeof(err->text) + 16];
-
-	snprintf(line, sizeof(line), "error: %s\n", err->text);
-	tell(fd, line);
-}
-
-static int serve(const struct options *o)
-{
+	char capabilities[DISK_CAPABILITIES_BYTES];
 	struct xg_err err = XG_ERR_NONE;
 	struct disk *d;
 	int rc = disk_open(&o->disk, &d, &err);
 
 	if (rc) {
 		xg_error("%s", err.text);
-		tell_error(o->ready_fd, &err);
+		parent_error(&o->parent, &err);
 		return EXIT_FAILURE;
 	}
-	tell(o->ready_fd, "ready\n");
+	disk_capabilities(d, capabilities);
+	parent_ready(&o->parent, capabilities);
 	rc = disk_serve(d, &err);
 	if (rc)
 		xg_error("%s", err.text);
@@ -120,22 +107,21 @@ static int serve(const struct options *o)
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Copies what the child says about itself to whoever asked, and exits accordingly. */
-static int await_child(int from, const struct options *o)
+/* The child's first line says whether a frontend may come. */
+static int await_child(int from)
 {
-	char line[512];
+	char line[1024];
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < sizeof(line) - 1 && (n = read(from, line + len, sizeof(line) - 1 - len)) > 0)
+	while (len < sizeof(line) - 1 && !memchr(line, '\n', len) &&
+	       (n = read(from, line + len, sizeof(line) - 1 - len)) > 0)
 		len += n;
 	line[len] = '\0';
-	if (!len)
-		snprintf(line, sizeof(line), "error: the backend ended before it was ready\n");
-	tell(o->ready_fd, line);
-	if (!strcmp(line, "ready\n"))
+	line[strcspn(line, "\n")] = '\0';
+	if (!strncmp(line, "ready", 5))
 		return EXIT_SUCCESS;
-	fprintf(stderr, "xengraft-backend: %s", line);
+	fprintf(stderr, "xengraft-backend: %s\n", len ? line : "ended before it was ready");
 	return EXIT_FAILURE;
 }
 
@@ -158,11 +144,11 @@ static void leave_terminal(void)
 /* Before anything is opened: libxenstore's thread and an io_uring don't survive a fork. */
 static int serve_in_background(struct options *o)
 {
-	int ready[2];
+	int ends[2];
 	pid_t child;
 
-	if (pipe2(ready, O_CLOEXEC)) {
-		perror("xengraft-backend: pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+		perror("xengraft-backend: socketpair");
 		return EXIT_FAILURE;
 	}
 	child = fork();
@@ -171,34 +157,48 @@ static int serve_in_background(struct options *o)
 		return EXIT_FAILURE;
 	}
 	if (child) {
-		close(ready[1]);
-		return await_child(ready[0], o);
+		close(ends[1]);
+		return await_child(ends[0]);
 	}
-	close(ready[0]);
-	if (o->ready_fd >= 0)
-		close(o->ready_fd);
-	o->ready_fd = ready[1];
+	close(ends[0]);
+	o->parent.fd = ends[1];
 	leave_terminal();
 	return serve(o);
 }
 
+/* Who gives a socket has made a session for this process already. */
+static int serve_for_parent(struct options *o)
+{
+	struct xg_err err = XG_ERR_NONE;
+
+	o->disk.settle_late = true;
+	if (!parent_await_go(&o->parent, &err))
+		return serve(o);
+	xg_error("%s", err.text);
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = { .ready_fd = -1 };
+	struct options o = { .parent.fd = -1 };
 	struct xg_err err = XG_ERR_NONE;
 	int status = parse(argc, argv, &o);
 
 	if (status >= 0)
 		return status;
+	o.disk.parent = &o.parent;
 	if (o.verbose)
 		xg_log_level_set(XG_LOG_DEBUG);
 	signal(SIGPIPE, SIG_IGN);
 	if (xg_log_open("xengraft-backend", o.log, &err)) {
 		fprintf(stderr, "xengraft-backend: %s\n", err.text);
-		tell_error(o.ready_fd, &err);
+		parent_error(&o.parent, &err);
 		return EXIT_FAILURE;
 	}
-	status = o.foreground ? serve(&o) : serve_in_background(&o);
+	if (o.parent.fd >= 0)
+		status = serve_for_parent(&o);
+	else
+		status = o.foreground ? serve(&o) : serve_in_background(&o);
 	xg_log_close();
 	return status;
 }

@@ -55,6 +55,22 @@ static int nodes_number(struct xg_store *s, const char *dir, const char *name, u
 	return 0;
 }
 
+/* The names of a directory's nodes, so that what is not there need not be asked for. */
+struct nodes_list {
+	char **names;
+	size_t count;
+};
+
+static bool nodes_listed(const struct nodes_list *l, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (!strcmp(l->names[i], name))
+			return true;
+	return false;
+}
+
 static int nodes_flag(struct xg_store *s, const char *dir, const char *name, bool fallback, bool *ret,
 		      struct xg_err *err)
 {
@@ -99,23 +115,34 @@ static int nodes_frontend(struct xg_store *s, struct nodes_config *c, struct xg_
 	return 0;
 }
 
-/* Where the node is there already, Dom0's tool has set a limit (or we have, before a restart). */
-static int nodes_limits(struct xg_store *s, struct nodes_config *c, struct xg_err *err)
+static unsigned int nodes_clamp(unsigned int value, unsigned int least, unsigned int most)
 {
-	int rc = nodes_number(s, c->path, "multi-queue-max-queues", NODES_QUEUES_DEFAULT, UINT32_MAX, &c->max_queues,
-			      err);
+	return value < least ? least : value > most ? most : value;
+}
 
-	if (!rc)
-		rc = nodes_number(s, c->path, "max-ring-page-order", NODES_ORDER_MAX, UINT32_MAX, &c->max_order, err);
-	if (rc)
-		return rc;
-	if (c->max_queues < 1)
-		c->max_queues = 1;
-	if (c->max_queues > ENGINE_QUEUES_MAX)
-		c->max_queues = ENGINE_QUEUES_MAX;
-	if (c->max_order > NODES_ORDER_MAX)
-		c->max_order = NODES_ORDER_MAX;
-	return 0;
+/* A limit that is there already was set by Dom0's tool (or by us, before a restart). */
+static int nodes_options(struct xg_store *s, struct nodes_config *c, const struct nodes_list *l, struct xg_err *err)
+{
+	const struct { const char *name; bool *to; } flags[] = {
+		{ "discard-enable", &c->discard }, { "lock", &c->lock }, { "removable", &c->removable },
+	};
+	const struct { const char *name; unsigned int *to; } limits[] = {
+		{ "multi-queue-max-queues", &c->max_queues }, { "max-ring-page-order", &c->max_order },
+	};
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (nodes_listed(l, flags[i].name))
+			rc = nodes_flag(s, c->path, flags[i].name, *flags[i].to, flags[i].to, err);
+	for (i = 0; !rc && i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (nodes_listed(l, limits[i].name))
+			rc = nodes_number(s, c->path, limits[i].name, *limits[i].to, UINT32_MAX, limits[i].to, err);
+	c->max_queues = nodes_clamp(c->max_queues, 1, ENGINE_QUEUES_MAX);
+	c->max_order = nodes_clamp(c->max_order, 0, NODES_ORDER_MAX);
+	c->left_error = nodes_listed(l, "error");
+	c->left_offers = nodes_listed(l, "sectors");
+	return rc;
 }
 
 bool nodes_exist(struct xg_store *s, const char *path)
@@ -129,7 +156,10 @@ bool nodes_exist(struct xg_store *s, const char *path)
 
 int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config *ret, struct xg_err *err)
 {
-	struct nodes_config c = { .domid = 0 };
+	struct nodes_config c = {
+		.discard = true, .lock = true, .max_queues = NODES_QUEUES_DEFAULT, .max_order = NODES_ORDER_MAX,
+	};
+	struct nodes_list list = { .names = NULL };
 	struct nodes_path p;
 	int rc;
 
@@ -142,13 +172,10 @@ int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config 
 	if (!rc)
 		rc = nodes_mode(s, &c, err);
 	if (!rc)
-		rc = nodes_flag(s, path, "discard-enable", true, &c.discard, err);
+		rc = xg_store_list(s, path, &list.names, &list.count, err);
 	if (!rc)
-		rc = nodes_flag(s, path, "lock", true, &c.lock, err);
-	if (!rc)
-		rc = nodes_flag(s, path, "removable", false, &c.removable, err);
-	if (!rc)
-		rc = nodes_limits(s, &c, err);
+		rc = nodes_options(s, &c, &list, err);
+	free(list.names);
 	if (!rc)
 		*ret = c;
 	return rc;
@@ -159,21 +186,59 @@ int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config 
 struct nodes_row {
 	const char *name;
 	uint64_t value;
-	bool write;	/* otherwise removed: an older backend may have left it */
+	bool write;	/* otherwise it says what a frontend takes its absence for */
 };
 
-static int nodes_write_rows(struct xg_store *s, const char *dir, const struct nodes_row *rows, size_t count,
+#define NODES_ROWS 11
+
+static void nodes_rows(const struct nodes_config *c, const struct target *t, struct nodes_row rows[NODES_ROWS])
+{
+	bool discard = t->discard_mode != 0;
+	unsigned int info = (t->writable ? 0 : XG_BLKIF_INFO_READONLY) | (c->removable ? XG_BLKIF_INFO_REMOVABLE : 0);
+	const struct nodes_row all[NODES_ROWS] = {
+		/* In units of 512 bytes whatever sector-size says: so do Linux, and blkif.h since Xen 4.20. */
+		{ "sectors", t->sectors, true },
+		{ "sector-size", t->block_bytes, true },
+		{ "physical-sector-size", t->physical_bytes, t->physical_bytes != t->block_bytes },
+		{ "info", info, true },
+		{ "feature-flush-cache", t->writable, t->writable },
+		{ "feature-discard", discard, discard },
+		{ "discard-granularity", t->discard_granularity, discard },
+		{ "discard-alignment", t->discard_alignment, discard && t->discard_alignment },
+		{ "feature-max-indirect-segments", REQUEST_SEGMENTS_MAX, true },
+		{ "multi-queue-max-queues", c->max_queues, true },
+		{ "max-ring-page-order", c->max_order, true },
+	};
+
+	memcpy(rows, all, sizeof(all));
+}
+
+void nodes_capabilities(const struct nodes_config *c, const struct target *t, char *ret, size_t size)
+{
+	struct nodes_row rows[NODES_ROWS];
+	size_t i, len = 0;
+
+	nodes_rows(c, t, rows);
+	ret[0] = '\0';
+	for (i = 0; i < NODES_ROWS && len < size; i++)
+		if (rows[i].write)
+			len += snprintf(ret + len, size - len, "%s%s=%llu", len ? " " : "", rows[i].name,
+					(unsigned long long)rows[i].value);
+}
+
+/* What another backend left there, and we do not offer, is removed. */
+static int nodes_write_rows(struct xg_store *s, const struct nodes_config *c, const struct nodes_row *rows,
 			    struct xg_err *err)
 {
 	struct nodes_path p;
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < count && !rc; i++) {
-		nodes_at(&p, dir, "%s", rows[i].name);
+	for (i = 0; i < NODES_ROWS && !rc; i++) {
+		nodes_at(&p, c->path, "%s", rows[i].name);
 		if (rows[i].write)
 			rc = xg_store_writef(s, err, p.text, "%llu", (unsigned long long)rows[i].value);
-		else
+		else if (c->left_offers)
 			rc = xg_store_remove(s, p.text, err);
 	}
 	return rc;
@@ -182,28 +247,12 @@ static int nodes_write_rows(struct xg_store *s, const char *dir, const struct no
 static int nodes_announce_once(struct xg_store *s, const struct nodes_config *c, const struct target *t,
 			       struct xg_err *err)
 {
-	bool discard = t->discard_mode != 0;
-	unsigned int info = (t->writable ? 0 : XG_BLKIF_INFO_READONLY) | (c->removable ? XG_BLKIF_INFO_REMOVABLE : 0);
-	const struct nodes_row rows[] = {
-		/* In units of 512 bytes whatever sector-size says: so do Linux, and blkif.h since Xen 4.20. */
-		{ "sectors", t->sectors, true },
-		{ "sector-size", t->block_bytes, true },
-		{ "physical-sector-size", t->physical_bytes, true },
-		{ "info", info, true },
-		{ "feature-flush-cache", t->writable, true },
-		{ "feature-barrier", 0, true },
-		{ "feature-discard", discard, true },
-		{ "discard-granularity", t->discard_granularity, discard },
-		{ "discard-alignment", t->discard_alignment, discard },
-		{ "discard-secure", 0, discard },
-		{ "feature-max-indirect-segments", REQUEST_SEGMENTS_MAX, true },
-		{ "feature-persistent", 0, true },
-		{ "multi-queue-max-queues", c->max_queues, true },
-		{ "max-ring-page-order", c->max_order, true },
-	};
+	struct nodes_row rows[NODES_ROWS];
 	struct nodes_path p;
-	int rc = nodes_write_rows(s, c->path, rows, sizeof(rows) / sizeof(rows[0]), err);
+	int rc;
 
+	nodes_rows(c, t, rows);
+	rc = nodes_write_rows(s, c, rows, err);
 	/* The guest may read the directory; the counters are Dom0's. */
 	return rc ? rc : xg_store_mkdir(s, nodes_at(&p, c->path, "stats"), 0, 0, err);
 }
@@ -313,14 +362,10 @@ int nodes_connection_read(struct xg_store *s, const struct nodes_config *c, stru
 			  struct xg_err *err)
 {
 	struct nodes_connection n;
-	int rc = xg_store_begin(s, err);
+	int rc;
 
-	if (rc)
-		return rc;
 	memset(&n, 0, sizeof(n));
 	rc = nodes_queues(s, c, &n, err);
-	/* Nothing was written: the transaction was there for the moment alone. */
-	(void)xg_store_end(s, false, NULL);
 	if (!rc)
 		*ret = n;
 	return rc;
@@ -351,22 +396,32 @@ int nodes_stats_write(struct xg_store *s, const struct nodes_config *c, const ch
 	return xg_store_write(s, nodes_at(&p, c->path, "stats"), json, err);
 }
 
-int nodes_watch(struct xg_store *s, const struct nodes_config *c, struct xg_err *err)
+/*
+ * A watch fires too when its node goes along with the directory above it, so that `online` tells of the backend's directory.
+ */
+int nodes_watch(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct xg_err *err)
 {
 	struct nodes_path p;
-	int rc = xg_store_watch(s, nodes_at(&p, c->frontend, "state"), "front", err);
+	int rc = 0;
 
-	if (!rc)
-		rc = xg_store_watch(s, nodes_at(&p, c->path, "online"), "online", err);
-	/* Removing the directory removes its nodes: one that is never written otherwise tells of it. */
-	if (!rc)
-		rc = xg_store_watch(s, nodes_at(&p, c->path, "frontend"), "self", err);
-	if (!rc)
-		rc = xg_store_watch(s, "@releaseDomain", "release", err);
+	if (subjects & NODES_FRONT)
+		rc = xg_store_watch(s, nodes_at(&p, c->frontend, "state"), "front", err);
+	if (!rc && subjects & NODES_SELF)
+		rc = xg_store_watch(s, nodes_at(&p, c->path, "online"), "self", err);
+	if (!rc && subjects & NODES_DOMAIN)
+		rc = xg_store_watch(s, "@releaseDomain", "domain", err);
+	if (!rc && subjects & NODES_LOCK)
+		rc = xg_store_watch(s, nodes_at(&p, c->path, "lock"), "lock", err);
 	return rc;
 }
 
-static int nodes_look_front(struct xg_store *s, const struct nodes_config *c, struct nodes_news *ret,
+unsigned int nodes_fired(const char *token)
+{
+	return !strcmp(token, "front") ? NODES_FRONT : !strcmp(token, "self") ? NODES_SELF :
+	       !strcmp(token, "lock") ? NODES_LOCK : NODES_DOMAIN;
+}
+
+static int nodes_look_front(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news,
 			    struct xg_err *err)
 {
 	struct nodes_path p;
@@ -376,28 +431,35 @@ static int nodes_look_front(struct xg_store *s, const struct nodes_config *c, st
 	/* Nonsense counts as unknown: it is the guest's to write, and no reason to stop looking. */
 	if (rc == -EINVAL || rc == -E2BIG)
 		state = rc = 0;
-	ret->front = rc == -ENOENT ? BUS_FRONT_ABSENT : bus_front_event(state);
+	news->front = rc == -ENOENT ? BUS_FRONT_ABSENT : bus_front_event(state);
 	return rc == -ENOENT ? 0 : rc;
 }
 
-int nodes_look(struct xg_store *s, const struct nodes_config *c, struct nodes_news *ret, struct xg_err *err)
+static int nodes_look_self(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news, struct xg_err *err)
 {
-	struct nodes_news news = { .gone = false };
 	struct nodes_path p;
-	char frontend[XG_STORE_PATH_MAX];
 	uint64_t online;
-	int rc = xg_store_read(s, nodes_at(&p, c->path, "frontend"), frontend, sizeof(frontend), err);
+	int rc = xg_store_read_u64_or(s, nodes_at(&p, c->path, "online"), 0, &online, err);
 
-	news.gone = rc == -ENOENT || !xg_store_domain_known(s, c->domid);
-	if (rc == -ENOENT)
-		rc = 0;
-	if (!rc)
-		rc = xg_store_read_u64_or(s, nodes_at(&p, c->path, "online"), 0, &online, err);
-	if (!rc)
-		rc = nodes_look_front(s, c, &news, err);
 	if (rc)
 		return rc;
-	news.online = online == 1;
-	*ret = news;
+	news->online = online == 1;
+	news->gone |= !news->online && !nodes_exist(s, c->path);
 	return 0;
+}
+
+int nodes_look(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct nodes_news *news,
+	       struct xg_err *err)
+{
+	int rc = 0;
+
+	if (subjects & NODES_DOMAIN)
+		news->gone |= !xg_store_domain_known(s, c->domid);
+	if (subjects & NODES_SELF)
+		rc = nodes_look_self(s, c, news, err);
+	if (!rc && subjects & NODES_LOCK && !news->gone)
+		rc = nodes_flag(s, c->path, "lock", true, &news->lock, err);
+	if (!rc && subjects & NODES_FRONT)
+		rc = nodes_look_front(s, c, news, err);
+	return rc;
 }

@@ -27,6 +27,7 @@ struct nodes_config {
 	bool removable;
 	unsigned int max_queues;	/* 1..ENGINE_QUEUES_MAX */
 	unsigned int max_order;	/* pages of a ring = 1 << order; <= ENGINE_RING_PAGES_MAX */
+	bool left_error, left_offers;	/* nodes of an earlier backend are there */
 };
 
 /* What the frontend offers; hostile, within bounds. */
@@ -42,9 +43,11 @@ struct nodes_connection {
 /* Whether PATH is a backend's directory at all: nothing is written where none is. */
 bool nodes_exist(struct xg_store *s, const char *path);
 int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config *ret, struct xg_err *err);
-/* Says what the disk can do and makes room for `stats`; all or nothing. */
+/* What the disk can do, as "NAME=VALUE ..." of at most SIZE bytes. */
+void nodes_capabilities(const struct nodes_config *c, const struct target *t, char *ret, size_t size);
+/* Says it in the nodes of those names and makes room for `stats`; all or nothing. */
 int nodes_announce(struct xg_store *s, const struct nodes_config *c, const struct target *t, struct xg_err *err);
-/* Reads the frontend's nodes as they are at one moment. EINVAL, EPROTO: they don't fit what was announced. */
+/* Reads the frontend's nodes; one that changes them meanwhile gets what it made of them. EINVAL, EPROTO: they don't fit what was announced. */
 int nodes_connection_read(struct xg_store *s, const struct nodes_config *c, struct nodes_connection *ret,
 			  struct xg_err *err);
 
@@ -54,14 +57,26 @@ int nodes_state_write(struct xg_store *s, const struct nodes_config *c, unsigned
 int nodes_error_write(struct xg_store *s, const char *path, const char *text, struct xg_err *err);
 int nodes_stats_write(struct xg_store *s, const struct nodes_config *c, const char *json, struct xg_err *err);
 
-/* All that a watch may have been about. */
+/* What a watch may be about: a set of these. */
+enum nodes_subject {
+	NODES_FRONT = 1,	/* the frontend's state */
+	NODES_SELF = 2,		/* the backend's directory: `online`, or all of it is gone */
+	NODES_DOMAIN = 4,	/* is the domain there? */
+	NODES_LOCK = 8,		/* has a target that was shared become this backend's alone? */
+};
+
 struct nodes_news {
 	bool gone;		/* the domain, or the backend's directory */
 	bool online;
+	bool lock;
 	enum bus_event front;
 };
 
-int nodes_watch(struct xg_store *s, const struct nodes_config *c, struct xg_err *err);
-int nodes_look(struct xg_store *s, const struct nodes_config *c, struct nodes_news *ret, struct xg_err *err);
+/* Watches for the SUBJECTS; nodes_fired() says which of them a watch's token is about. */
+int nodes_watch(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct xg_err *err);
+unsigned int nodes_fired(const char *token);
+/* Looks at the SUBJECTS; what is known of the others stays in *NEWS. */
+int nodes_look(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct nodes_news *news,
+	       struct xg_err *err);
 
 #endif

@@ -254,11 +254,28 @@ int target_open(const struct target_spec *spec, struct target *ret, struct xg_er
 	return rc;
 }
 
+int target_claim(struct target *t, const char *path, struct xg_err *err)
+{
+	const struct target_spec spec = { .path = path, .writable = t->writable, .lock = true };
+	int fd, rc = target_lock(&spec, t->fd, err);
+
+	if (rc || !t->block || !t->writable || t->claim)
+		return rc;
+	fd = open(path, O_CLOEXEC | O_RDONLY | O_EXCL);
+	if (fd < 0)
+		return xg_fail_errno(err, errno, "cannot claim %s", path);
+	t->claim = fd;
+	return 0;
+}
+
 void target_close(struct target *t)
 {
 	if (t->fd >= 0)
 		close(t->fd);
+	if (t->claim)
+		close(t->claim);
 	t->fd = -1;
+	t->claim = 0;
 }
 
 static int32_t target_result(ssize_t n)

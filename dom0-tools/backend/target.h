@@ -22,6 +22,7 @@ struct target_spec {
 
 struct target {
 	int fd;
+	int claim;		/* a second descriptor, which keeps others from the block device; 0: none */
 	bool writable;
 	bool block;		/* a block device */
 	bool direct;		/* O_DIRECT */
@@ -40,6 +41,8 @@ struct target {
  * would write; or it is mounted.
  */
 int target_open(const struct target_spec *spec, struct target *ret, struct xg_err *err);
+/* Of a target that was opened without: the lock, and a block device's claim. EBUSY as above: it goes on without. */
+int target_claim(struct target *t, const char *path, struct xg_err *err);
 void target_close(struct target *t);	/* once; a zeroed one with fd -1 is fine */
 
 enum target_op { TARGET_READ, TARGET_WRITE, TARGET_FLUSH, TARGET_DISCARD };

@@ -12,7 +12,6 @@ struct xg_cli {
 	struct xg_ops ops;
 	bool verbose;
 	const struct xg_command_row *command;	/* the one that runs */
-	unsigned int step;		/* of the operation, for -v */
 	uint64_t began_ms;
 };
 
@@ -28,8 +27,12 @@ struct xg_command_row {
 int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv);
+int xg_cmd_history(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_inspect(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_status(struct xg_cli *cli, int argc, char **argv);
+int xg_cmd_rollback(struct xg_cli *cli, int argc, char **argv);
+int xg_cmd_swap(struct xg_cli *cli, int argc, char **argv);
+int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv);
 
 /* Says on stderr what went wrong and gives the exit status for it. */

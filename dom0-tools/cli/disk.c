@@ -15,19 +15,24 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 	struct xg_attached done = { .first = false };
 	struct xg_disk_spec spec;
 	struct xg_err err = XG_ERR_NONE;
-	int operands = xg_cli_options(argc, argv, "", &options);
+	int operands = xg_cli_options(argc, argv, "m:", &options);
 
 	if (operands < 2)
 		return xg_cli_usage(cli);
-	if (xg_disk_spec_parse(operands - 1, (const char *const *)argv + 2, &spec, &err) ||
-	    xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
+	if (xg_disk_spec_parse(operands - 1, (const char *const *)argv + 2, &spec, &err))
+		return xg_cli_fail(&err);
+	if (options.mode)
+		snprintf(spec.mode, sizeof(spec.mode), "%s", options.mode);
+	if (xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
 		return xg_cli_fail(&err);
 	if (cli->ops.dry_run)
 		return XG_EXIT_OK;
-	printf("%s attached to %s: %llu MiB%s, driver %s %s (%.12s) in %llu ms%s\n", done.device.vdev, done.guest.name,
-	       (unsigned long long)(done.params.sectors >> 11), done.params.flags & XG_BLK_READ_ONLY ? ", read-only" : "",
+	printf("%s attached to %s: %llu MiB%s, driver %s %s (%.12s) in %llu ms%s%s\n", done.device.vdev,
+	       done.guest.name, (unsigned long long)(done.params.sectors >> 11),
+	       done.params.flags & XG_BLK_READ_ONLY ? ", read-only" : "",
 	       done.device.driver, done.device.version, done.device.digest,
-	       (unsigned long long)(xg_now_ms() - cli->began_ms), done.first ? ", the first in this guest" : "");
+	       (unsigned long long)(xg_now_ms() - cli->began_ms), done.first ? ", the first in this guest" : "",
+	       done.guest.core.module ? ", by its own module" : "");
 	return XG_EXIT_OK;
 }
 
@@ -48,9 +53,9 @@ int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)
 	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
-	if (xg_cli_options(argc, argv, "", &options) != 1)
+	if (xg_cli_options(argc, argv, "F", &options) != 1)
 		return xg_cli_usage(cli);
-	if (xg_withdraw(&cli->ops, argv[1], &err))
+	if (options.forget ? xg_forget(&cli->ops, argv[1], &err) : xg_withdraw(&cli->ops, argv[1], &err))
 		return xg_cli_fail(&err);
 	return XG_EXIT_OK;
 }

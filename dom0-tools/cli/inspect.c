@@ -14,9 +14,12 @@ static int inspect_kernel(struct xg_cli *cli, struct xg_guest *g, bool json, str
 	struct xg_err fits = XG_ERR_NONE;
 	struct xg_kernel *k;
 	char personality[sizeof(image->note.release) + 64] = "";
+	struct xg_kernel_hints hints;
 	const struct xg_os *os;
-	int rc = xg_kernel_open(g, &k, err);
+	int rc;
 
+	(void)xg_state_hints_get(cli->ops.state, &hints, NULL);
+	rc = xg_kernel_open_hinted(g, &hints, &k, err);
 	if (rc)
 		return rc;
 	os = xg_kernel_os(k);

@@ -8,10 +8,12 @@ dom0_tools_cli_xengraft_SOURCES = \
 	dom0-tools/cli/main.c \
 	dom0-tools/cli/options.c \
 	dom0-tools/cli/options.h \
-	dom0-tools/cli/status.c
+	dom0-tools/cli/status.c \
+	dom0-tools/cli/swap.c
 # Libraries in the order of the arrows: each needs only those after it.
 dom0_tools_cli_xengraft_LDADD = \
 	dom0-tools/ops/libxgops.a \
+	driver-repo/libxgrepo.a \
 	hotswap/libxghotswap.a \
 	dom0-tools/inspect/libxginspect.a \
 	lib/elf/libxgelf.a \
@@ -24,20 +26,34 @@ install-data-local:
 	$(MKDIR_P) $(DESTDIR)$(sysconfdir)/xengraft
 	test -e $(DESTDIR)$(sysconfdir)/xengraft/policy || \
 		$(INSTALL_DATA) $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy
+	test -e $(DESTDIR)$(sysconfdir)/xengraft/repo.conf || \
+		$(INSTALL_DATA) $(srcdir)/driver-repo/cli/repo.conf $(DESTDIR)$(sysconfdir)/xengraft/repo.conf
 uninstall-local:
+	-cmp -s $(srcdir)/driver-repo/cli/repo.conf $(DESTDIR)$(sysconfdir)/xengraft/repo.conf && \
+		rm -f $(DESTDIR)$(sysconfdir)/xengraft/repo.conf
 	-cmp -s $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy && \
 		rm -f $(DESTDIR)$(sysconfdir)/xengraft/policy && rmdir $(DESTDIR)$(sysconfdir)/xengraft
 
 completiondir = $(datadir)/bash-completion/completions
-dist_completion_DATA = dom0-tools/cli/completion/xengraft
+dist_completion_DATA += dom0-tools/cli/completion/xengraft
 EXTRA_DIST += dom0-tools/cli/policy
 
-# ./xengraft runs what was built here, with its own backend and images, before anything is installed.
-noinst_SCRIPTS = xengraft
-CLEANFILES += xengraft
+# ./xengraft and ./xengraft-repo run what was built here, before anything is installed: with its own backend, and with a
+# repository of its own that takes in the images as they are now.
+noinst_SCRIPTS = xengraft xengraft-repo
+CLEANFILES += xengraft xengraft-repo
+XG_BUILT_TREE = \
+	echo ': "$${XENGRAFT_BACKEND:=$(abs_top_builddir)/xengraft-backend}"'; \
+	echo ': "$${XENGRAFT_IMAGES:=$(abs_top_builddir)/images:$(abs_top_builddir)/guest-stubs/drivers}"'; \
+	echo ': "$${XENGRAFT_REPO:=$(abs_top_builddir)/repo.built}"'; \
+	echo ': "$${XENGRAFT_CONFDIR:=$(abs_top_builddir)/repo.built/etc}"'; \
+	echo ': "$${XENGRAFT_REMOTE:=$(abs_top_builddir)/driver-repo/cli/xengraft-repo-remote}"'; \
+	echo 'export XENGRAFT_BACKEND XENGRAFT_IMAGES XENGRAFT_REPO XENGRAFT_CONFDIR XENGRAFT_REMOTE'
 xengraft: Makefile
-	$(AM_V_GEN){ echo '#!/bin/sh'; \
-		echo ': "$${XENGRAFT_BACKEND:=$(abs_top_builddir)/xengraft-backend}"'; \
-		echo ': "$${XENGRAFT_IMAGES:=$(abs_top_builddir)/images:$(abs_top_builddir)/guest-stubs/drivers}"'; \
-		echo 'export XENGRAFT_BACKEND XENGRAFT_IMAGES'; \
+	$(AM_V_GEN){ echo '#!/bin/sh'; $(XG_BUILT_TREE); \
+		echo 'repo=$(abs_top_builddir)/driver-repo/cli/xengraft-repo'; \
+		echo '"$$repo" init --quiet || exit'; \
 		echo 'exec $(abs_top_builddir)/dom0-tools/cli/xengraft "$$@"'; } >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+xengraft-repo: Makefile
+	$(AM_V_GEN){ echo '#!/bin/sh'; $(XG_BUILT_TREE); \
+		echo 'exec $(abs_top_builddir)/driver-repo/cli/xengraft-repo "$$@"'; } >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@

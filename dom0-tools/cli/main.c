@@ -16,24 +16,42 @@
 static int cmd_help(struct xg_cli *cli, int argc, char **argv);
 
 static const struct xg_command_row commands[] = {
-	{ "disk-attach", "GUEST SPEC...", "Give a running guest a disk by a driver that Dom0 installs in it",
+	{ "disk-attach", "GUEST SPEC... [--mode MODE]", "Give a running guest a disk by a driver that Dom0 installs in it",
 	  "SPEC is as in xl-disk-configuration(5): 'target,format,vdev,access' or 'key=value,...'.\n"
 	  "  xengraft disk-attach web1 /srv/data.img,raw,xvdb,rw\n"
 	  "  xengraft disk-attach web1 vdev=xvdc,access=ro,target=/dev/vg0/shared\n"
-	  "Nothing has to be installed, configured or running in the guest.",
+	  "Nothing has to be installed, configured or running in the guest.\n"
+	  "-m, --mode virtual       data is copied (the default); any target\n"
+	  "           paravirtual   the device reads and writes the guest's own memory; a block device\n"
+	  "           auto          paravirtual for a block device that no other disk lies on, else virtual",
 	  xg_cmd_disk_attach, false },
 	{ "disk-detach", "GUEST VDEV [--force]", "Take a disk that xengraft attached away again",
 	  "-f, --force  also when it is in use in the guest: its I/O fails from then on",
 	  xg_cmd_disk_detach, false },
 	{ "disk-list", "[GUEST...] [--json]", "List the disks that xengraft attached",
 	  "-j, --json   as a JSON array", xg_cmd_disk_list, false },
+	{ "history", "GUEST [VDEV] [--json]", "Show which drivers a guest's disks have had, and what the swaps cost",
+	  "-j, --json   as a JSON array", xg_cmd_history, false },
 	{ "inspect", "GUEST [--json]", "Tell from a guest's memory which kernel runs in it",
 	  "-j, --json   as a JSON object\nThe guest runs on and is not changed.", xg_cmd_inspect, false },
+	{ "rollback", "GUEST VDEV [--timeout MS]", "Give a disk back the driver that it had before its last swap",
+	  "-t, --timeout MS, -f, --force, -j, --json   as for swap", xg_cmd_rollback, false },
 	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
 	  "-j, --json   as a JSON object", xg_cmd_status, false },
-	{ "withdraw", "GUEST", "Take xengraft's personality out of a guest that has no disk of it left",
+	{ "swap", "GUEST VDEV virtual|paravirtual|DRIVER [--timeout MS] [--force]",
+	  "Give a disk that is in use another driver",
+	  "DRIVER is the beginning of a digest: 'xengraft-repo list' has them. The guest goes on using the disk and is not told.\n"
+	  "-t, --timeout MS  how long requests may be held at most (30); past it nothing is changed, status 2\n"
+	  "-f, --force       end a backend that does not answer; what it had is done again by the new one\n"
+	  "-j, --json        what was done, as a JSON object", xg_cmd_swap, false },
+	{ "upgrade", "[GUEST...] [--timeout MS] [--json]", "Give disks the present driver of their mode",
+	  "All disks of the guests named, or of all guests, whose driver is another one than the images have now.\n"
+	  "-t, --timeout MS  as for swap\n-j, --json        what was done, as a JSON array", xg_cmd_upgrade, false },
+	{ "withdraw", "GUEST [--forget]", "Take xengraft's personality out of a guest that has no disk of it left",
 	  "Detaching the last disk leaves the personality (20 KiB and a sleeping thread) in the guest, so that\n"
-	  "the next attach is quick. This removes it.", xg_cmd_withdraw, false },
+	  "the next attach is quick. This removes it.\n"
+	  "-F, --forget  give up what cannot be undone (another version's work): ends the guest's disks, forgets it;\n"
+	  "              what is in the guest stays there, useless, until it boots anew", xg_cmd_withdraw, false },
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", cmd_help, true },
 };
 
@@ -115,6 +133,14 @@ static void show_notice(void *ctx, const char *text)
 	xg_warn("%s", text);
 }
 
+static void show_detail(void *ctx, const char *text)
+{
+	const struct xg_cli *cli = ctx;
+
+	if (cli->verbose || cli->ops.dry_run)
+		fprintf(cli->ops.dry_run ? stdout : stderr, "%s%s\n", cli->ops.dry_run ? "" : "          ", text);
+}
+
 static int command_run(struct xg_cli *cli, int argc, char **argv)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -176,6 +202,7 @@ int main(int argc, char **argv)
 		}
 	cli.ops.progress = show_step;
 	cli.ops.notice = show_notice;
+	cli.ops.detail = show_detail;
 	cli.ops.ctx = &cli;
 	xg_interrupt_catch();
 	return command_run(&cli, argc, argv);

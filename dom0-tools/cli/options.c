@@ -2,13 +2,35 @@
 /* Parses a command's own options. Called by the commands. */
 #include "dom0-tools/cli/options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/log.h"
+
+static int timeout_parse(const char *text, unsigned int *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !value || value > UINT_MAX) {
+		xg_error("--timeout takes milliseconds from 1 on, not '%s'", text);
+		return -1;
+	}
+	*ret = value;
+	return 0;
+}
 
 int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_options *ret)
 {
 	static const struct option all[] = {
-		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 },
+		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' },
+		{ "forget", no_argument, NULL, 'F' }, { "timeout", required_argument, NULL, 't' },
+		{ "mode", required_argument, NULL, 'm' }, { NULL, 0, NULL, 0 },
 	};
 	struct option options[sizeof(all) / sizeof(all[0])];
 	unsigned int i, count = 0;
@@ -26,6 +48,16 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 			break;
 		case 'f':
 			ret->force = true;
+			break;
+		case 'F':
+			ret->forget = true;
+			break;
+		case 't':
+			if (timeout_parse(optarg, &ret->timeout_ms))
+				return -1;
+			break;
+		case 'm':
+			ret->mode = optarg;
 			break;
 		default:
 			return -1;

@@ -6,6 +6,7 @@
 
 #include "dom0-tools/cli/cli.h"
 #include "dom0-tools/cli/options.h"
+#include "dom0-tools/ops/backend_kind.h"
 #include "lib/base/log.h"
 
 struct status {
@@ -16,6 +17,9 @@ struct status {
 	char header_problem[sizeof(((struct xg_err *)0)->text)];
 	uint64_t frontend_state, backend_state, backend_pid;
 	char stats[XG_STORE_VALUE_MAX + 1];	/* JSON, by the backend */
+	const char *backend_name;		/* NULL: a mode that this version does not know */
+	bool backend_lives;
+	struct xg_history_row last;		/* at 0: never swapped since it was attached */
 };
 
 static const char *const device_states[] = { "none", "open", "live", "removed" };
@@ -38,12 +42,17 @@ static uint64_t node_u64(struct xg_store *s, const char *dir, const char *name)
 
 static void status_backend(struct xg_cli *cli, struct status *st)
 {
-	struct xg_link_id id = { .domid = st->guest.domid, .devid = st->device.devid };
+	struct xg_link_id id = { st->guest.domid, st->device.devid, st->device.device.half };
+	const struct xg_backend_kind *kind = xg_backend_kind_of(st->device.mode);
 	char dir[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
 
 	xg_frontend_path(id, dir);
 	st->frontend_state = node_u64(cli->ops.store, dir, "state");
-	xg_backend_path(id, dir);
+	if (!kind)
+		return;
+	kind->path(id, dir);
+	st->backend_name = kind->name;
+	(void)kind->lives(cli->ops.store, id, &st->backend_lives, NULL);
 	st->backend_state = node_u64(cli->ops.store, dir, "state");
 	st->backend_pid = node_u64(cli->ops.store, dir, "pid");
 	snprintf(path, sizeof(path), "%s/stats", dir);
@@ -51,12 +60,25 @@ static void status_backend(struct xg_cli *cli, struct status *st)
 		st->stats[0] = '\0';
 }
 
+static int status_last(struct xg_cli *cli, struct status *st, struct xg_err *err)
+{
+	struct xg_history_row *rows xg_auto_free = NULL;
+	size_t count;
+	int rc = xg_state_history(cli->ops.state, st->guest.uuid, NULL, st->device.devid, &rows, &count, err);
+
+	if (!rc && count && rows[count - 1].at >= st->device.since)
+		st->last = rows[count - 1];
+	return rc;
+}
+
 static int status_take(struct xg_cli *cli, const char *guest, const char *vdev, struct status *st, struct xg_err *err)
 {
 	struct xg_err look = XG_ERR_NONE;
 	struct xg_guest *g;
-	int rc = xg_device_find(&cli->ops, guest, vdev, &g, &st->guest, &st->device, err);
+	int rc;
 
+	(void)xg_sweep(&cli->ops, NULL);	/* a guest that was restored has another id now */
+	rc = xg_device_find(&cli->ops, guest, vdev, &g, &st->guest, &st->device, err);
 	if (rc)
 		return rc;
 	if (st->device.device.va.v &&
@@ -65,12 +87,15 @@ static int status_take(struct xg_cli *cli, const char *guest, const char *vdev, 
 	snprintf(st->header_problem, sizeof(st->header_problem), "%s", look.text);
 	xg_guest_close(g);
 	status_backend(cli, st);
-	return 0;
+	return status_last(cli, st, err);
 }
 
 static json_t *status_json(const struct status *st)
 {
 	json_t *entries = json_array(), *stats = json_loads(st->stats, 0, NULL);
+	json_t *last = st->last.at ? json_pack("{s:s, s:s, s:s, s:I, s:I}", "reason", st->last.reason, "from",
+					       st->last.from.driver, "to", st->last.to.driver, "hold_ns",
+					       (json_int_t)st->last.hold_ns, "at", (json_int_t)st->last.at) : NULL;
 	char hex[32];
 	size_t i;
 
@@ -79,15 +104,17 @@ static json_t *status_json(const struct status *st)
 		json_array_append_new(entries, json_string(hex));
 	}
 	snprintf(hex, sizeof(hex), "%#llx", (unsigned long long)st->device.device.va.v);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:i, s:i, s:o}, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:i, s:i, s:s, s:o}, s:s, s:b, s:I, s:I,"
+			 " s:I, s:o, s:o*}",
 			 "guest", st->guest.name, "domid", (int)st->guest.domid, "vdev", st->device.vdev, "target",
 			 st->device.target, "mode", st->device.mode, "state", st->device.state, "guest_state",
 			 device_state(st), "driver", st->device.driver, "sha256", st->device.digest, "read_only",
 			 st->device.read_only, "window", "address", hex, "text_pages",
-			 (int)st->device.device.text_pages, "data_pages", (int)st->device.device.data_pages, "entry_points",
-			 entries, "frontend_state", (json_int_t)st->frontend_state, "backend_state",
+			 (int)st->device.device.text_pages, "data_pages", (int)st->device.device.data_pages,
+			 "half", st->device.device.half ? "B" : "A", "entry_points", entries, "backend_kind",
+			 st->backend_name ? st->backend_name : "", "backend_lives", st->backend_lives, "frontend_state", (json_int_t)st->frontend_state, "backend_state",
 			 (json_int_t)st->backend_state, "backend_pid", (json_int_t)st->backend_pid, "backend",
-			 stats ? stats : json_null());
+			 stats ? stats : json_null(), "last_swap", last);
 }
 
 static void status_text(const struct status *st)
@@ -101,13 +128,20 @@ static void status_text(const struct status *st)
 	printf("target        %s, %s\n", st->device.target, st->device.read_only ? "read-only" : "read-write");
 	printf("driver        %s %s, %s mode\n", st->device.driver, st->device.version, st->device.mode);
 	printf("sha256        %s\n", st->device.digest);
-	printf("window        %#llx, %u pages of text and %u of data\n", (unsigned long long)d->va.v, d->text_pages,
-	       d->data_pages);
+	printf("window        %#llx, %u pages of text and %u of data, half %s\n", (unsigned long long)d->va.v, d->text_pages,
+	       d->data_pages, d->half ? "B" : "A");
 	printf("in the guest  %s%s%s\n", device_state(st), st->header_problem[0] ? ": " : "", st->header_problem);
 	if (st->header_there)
 		printf("queues        %u of depth %u\n", st->header.block.nr_queues, st->header.limits.queue_depth);
-	printf("backend       process %llu, state %llu; frontend state %llu\n", (unsigned long long)st->backend_pid,
-	       (unsigned long long)st->backend_state, (unsigned long long)st->frontend_state);
+	printf("backend       %s%s", st->backend_name ? st->backend_name : "unknown", st->backend_lives ? "" : " (gone)");
+	if (st->backend_pid)
+		printf(", process %llu", (unsigned long long)st->backend_pid);
+	printf(", state %llu; frontend state %llu\n", (unsigned long long)st->backend_state,
+	       (unsigned long long)st->frontend_state);
+	if (st->last.at)
+		printf("last swap     %s, %s -> %s, held %llu.%03llu ms\n", st->last.reason, st->last.from.driver,
+		       st->last.to.driver, (unsigned long long)st->last.hold_ns / 1000000,
+		       (unsigned long long)st->last.hold_ns / 1000 % 1000);
 	json_object_foreach(stats, key, value)
 		if (json_is_integer(value))
 			printf("  %-22s %lld\n", key, (long long)json_integer_value(value));

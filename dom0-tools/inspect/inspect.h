@@ -17,17 +17,18 @@
 
 /* Where a running kernel's things lie: all that a later attach needs, so that nothing is searched twice. */
 struct xg_os {
-	char name[16];		/* "linux" */
+	char name[16];		/* "linux", "bare" */
 	char release[80];	/* "6.1.0-56-amd64" */
 	char build_id[41];	/* hexadecimal; empty when the kernel does not say */
 	char arch[16];		/* "x86_64" */
-	struct gfn vmcoreinfo;	/* frame of the page */
+	struct gfn vmcoreinfo;	/* frame of the page that says who it is: VMCOREINFO, or bare's identity page */
 	uint32_t vmcoreinfo_bytes;	/* used bytes in it */
 	struct gfn root;	/* of the kernel's page tables */
 	uint8_t levels;		/* of page tables: 4 or 5 */
 	uint64_t phys_base;	/* bytes */
 	uint64_t kaslr_offset;	/* bytes */
-	uint32_t symbols;	/* in kallsyms */
+	uint32_t symbols;	/* in its symbol table */
+	uint32_t hint;		/* for xg_kernel_hints; 0: none. Tells nothing about this guest */
 };
 
 struct xg_kernel;	/* an opened kernel: an xg_os and its symbol table, bound to a guest */
@@ -39,9 +40,27 @@ struct xg_kernel;	/* an opened kernel: an xg_os and its symbol table, bound to a
  * be asked. *ret borrows G and holds no mapping of it.
  */
 int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err);
+
+/*
+ * Where other kernels had the variable that the search is for: the same build has it at the same place, and then the search
+ * takes a few map calls instead of some thousand pages. What is found there is checked as anything else.
+ */
+#define XG_KERNEL_HINTS_MAX 8
+struct xg_kernel_hints {
+	uint32_t pages[XG_KERNEL_HINTS_MAX];
+	size_t count;
+};
+
+int xg_kernel_open_hinted(struct xg_guest *g, const struct xg_kernel_hints *hints, struct xg_kernel **ret,
+			  struct xg_err *err);
 void xg_kernel_close(struct xg_kernel *k);	/* NULL is fine */
 const struct xg_os *xg_kernel_os(const struct xg_kernel *k);
 
+/*
+ * Looks for COUNT names at once, so that xg_kernel_symbol() has the answers ready: one pass over the symbols costs little
+ * more for a hundred names than for one. Takes the place of what was looked up before; the same name may come twice.
+ */
+int xg_kernel_look_up(struct xg_kernel *k, const char *const *names, size_t count, struct xg_err *err);
 /* The address of a symbol; -ENOENT, or -ENOTUNIQ when several have the name (the text has the count). */
 int xg_kernel_symbol(struct xg_kernel *k, const char *name, struct gva *ret, struct xg_err *err);
 /* The next higher symbol after ADDR, for bounds of functions and objects; -ENOENT at the end. */

@@ -18,32 +18,28 @@
 #define TOKEN_TABLE_MAX (UINT16_MAX + 1u + XG_KSYMS_NAME_MAX)
 /* Names are fetched in parts of this size until the last one is complete. */
 #define NAMES_PART (256u << 10)
-#define NOBODY UINT32_MAX
+
+/* Where each so many-th entry begins is kept, so that any one is found in a few steps. */
+#define MARK_EVERY 256u
 
 struct token {
 	uint16_t at;	/* into token_table */
 	uint16_t len;	/* without NUL, < XG_KSYMS_NAME_MAX */
-	uint32_t hash;	/* of its letters, see hash_step() */
-	uint32_t tail;	/* of all but the first */
-	uint32_t power;	/* HASH_BASE to the power of len */
 };
 
 struct xg_ksyms {
 	uint32_t count;
 	enum xg_ksyms_encoding encoding;
 	struct token tokens[TOKENS];
+	uint32_t longest;	/* token's length */
 	char token_table[TOKEN_TABLE_MAX];
 	uint8_t *names;		/* the compressed names, as in the kernel */
 	size_t names_bytes;
-	uint32_t *name_at;	/* of each symbol: where its entry begins in names */
+	uint32_t *marks;	/* of each MARK_EVERY-th symbol: where its entry begins in names */
 	int32_t *offsets;	/* as in the kernel; the addresses that they stand for ascend */
 	uint64_t relative_base;
 	struct gva offsets_at;	/* in the kernel: what XG_KSYMS_PLACE counts from */
-	/*
-	 * By name: chains, so that a guest with a million symbols of one name costs no more to take in than any other.
-	 */
-	uint32_t *heads, *next;
-	uint32_t head_mask;
+	struct xg_ksyms_wanted vmcoreinfo_data;
 };
 
 void xg_ksyms_free(struct xg_ksyms *k)
@@ -51,10 +47,8 @@ void xg_ksyms_free(struct xg_ksyms *k)
 	if (!k)
 		return;
 	free(k->names);
-	free(k->name_at);
+	free(k->marks);
 	free(k->offsets);
-	free(k->heads);
-	free(k->next);
 	free(k);
 }
 
@@ -98,37 +92,6 @@ static bool printable(const char *text, size_t len)
 	return true;
 }
 
-/*
- * A name's hash is a polynomial of its letters, so that the hash of several tokens in a row comes from those of
- * each: a hundred thousand names are hashed without spelling one. Collisions cost time, not truth.
- */
-#define HASH_BASE UINT32_C(0x9e3779b1)
-
-static uint32_t hash_step(uint32_t hash, char c)
-{
-	return hash * HASH_BASE + (uint8_t)c;
-}
-
-/* Spreads the letters over the low bits, which choose the chain. */
-static uint32_t hash_end(uint32_t hash)
-{
-	hash = (hash ^ hash >> 16) * UINT32_C(0x85ebca6b);
-	return hash ^ hash >> 13;
-}
-
-static void token_hash(struct token *t, const char *text)
-{
-	uint16_t n;
-
-	t->power = 1;
-	for (n = 0; n < t->len; n++) {
-		t->hash = hash_step(t->hash, text[n]);
-		if (n)
-			t->tail = hash_step(t->tail, text[n]);
-		t->power *= HASH_BASE;
-	}
-}
-
 /* Token I begins at AT. The strings lie one behind the other, so each must end just before the next begins. */
 static int token_check(struct xg_ksyms *k, unsigned int i, uint16_t at, size_t have, struct xg_err *err)
 {
@@ -143,7 +106,8 @@ static int token_check(struct xg_ksyms *k, unsigned int i, uint16_t at, size_t h
 	if (!printable(text, len))
 		return xg_fail(err, ENOTSUP, "kallsyms token %u is not text", i);
 	k->tokens[i] = (struct token){ .at = at, .len = len };
-	token_hash(&k->tokens[i], text);
+	if (len > k->longest)
+		k->longest = len;
 	return 0;
 }
 
@@ -221,43 +185,33 @@ static bool entry_at(const struct xg_ksyms *k, size_t at, size_t *ret_head, size
 	return true;
 }
 
-/*
- * In one pass over entry's token numbers from P to END: how many characters they spell, and the hash of those behind the
- * first, which is the type and the first letter of the first token that has any.
- */
-static size_t entry_scan(const struct xg_ksyms *k, const uint8_t *p, const uint8_t *end, uint32_t *ret_hash)
+static size_t entry_chars(const struct xg_ksyms *k, const uint8_t *tokens, size_t len)
 {
-	const struct token *t;
-	uint32_t hash;
-	size_t chars;
+	size_t i, chars = 0;
 
-	while (p < end && !k->tokens[*p].len)
-		p++;
-	if (p == end)
-		return 0;
-	t = &k->tokens[*p++];
-	hash = t->tail;
-	chars = t->len;
-	for (; p < end; p++) {
-		t = &k->tokens[*p];
-		hash = hash * t->power + t->hash;
-		chars += t->len;
-	}
-	*ret_hash = hash_end(hash);
+	for (i = 0; i < len; i++)
+		chars += k->tokens[tokens[i]].len;
 	return chars;
 }
 
-/* Spelled out, entry I is a type and a name of a length that a kernel can have. */
-static int entry_check(const struct xg_ksyms *k, uint32_t i, size_t at, size_t head, size_t len, uint32_t *ret_hash,
-		       struct xg_err *err)
+/* Two tokens with letters in them are enough for a name, and few entries have so many that it could be too long. */
+static bool entry_surely_fits(const struct xg_ksyms *k, const uint8_t *tokens, size_t len)
 {
-	const uint8_t *p = k->names + at + head;
+	return len >= 2 && len * k->longest <= XG_KSYMS_NAME_MAX && k->tokens[tokens[0]].len && k->tokens[tokens[1]].len;
+}
+
+/* Spelled out, entry I is a type and a name of a length that a kernel can have. */
+static int entry_check(const struct xg_ksyms *k, uint32_t i, size_t at, size_t head, size_t len, struct xg_err *err)
+{
+	const uint8_t *tokens = k->names + at + head;
 	size_t chars;
 
 	if (head == 2 && (k->names[at + 1] & 0x80 || len < 0x80))
 		return xg_fail(err, ENOTSUP, "kallsyms entry %s has a length that is not written as kernels do",
 			       xg_number(i).text);
-	chars = entry_scan(k, p, p + len, ret_hash);
+	if (entry_surely_fits(k, tokens, len))
+		return 0;
+	chars = entry_chars(k, tokens, len);
 	if (chars < 2 || chars > XG_KSYMS_NAME_MAX)
 		return xg_fail(err, ENOTSUP, "kallsyms entry %s spells %zu characters, 2 to %u make sense",
 			       xg_number(i).text, chars, XG_KSYMS_NAME_MAX);
@@ -291,38 +245,15 @@ static int names_grow(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 	return 0;
 }
 
-static int index_make(struct xg_ksyms *k, struct xg_err *err)
-{
-	uint32_t heads = 1;
-
-	while (heads < k->count)
-		heads *= 2;
-	k->heads = malloc(heads * sizeof(*k->heads));
-	k->next = malloc(k->count * sizeof(*k->next));
-	if (!k->heads || !k->next)
-		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
-	memset(k->heads, 0xff, heads * sizeof(*k->heads));	/* NOBODY */
-	k->head_mask = heads - 1;
-	return 0;
-}
-
-static void index_add(struct xg_ksyms *k, uint32_t i, uint32_t hash)
-{
-	uint32_t *head = &k->heads[hash & k->head_mask];
-
-	k->next[i] = *head;
-	*head = i;
-}
-
 static int names_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const struct xg_ksyms_source *s,
 		      struct xg_err *err)
 {
 	size_t at = 0, head, len;
-	uint32_t i = 0, hash = 0;
+	uint32_t i = 0;
 	int rc;
 
-	k->name_at = calloc(k->count, sizeof(*k->name_at));
-	if (!k->name_at)
+	k->marks = calloc(k->count / MARK_EVERY + 1, sizeof(*k->marks));
+	if (!k->marks)
 		return xg_fail(err, ENOMEM, "no memory for %u symbols", k->count);
 	while (i < k->count) {
 		if (!entry_at(k, at, &head, &len)) {
@@ -331,11 +262,12 @@ static int names_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 				return rc;
 			continue;
 		}
-		rc = entry_check(k, i, at, head, len, &hash, err);
+		rc = entry_check(k, i, at, head, len, err);
 		if (rc)
 			return rc;
-		index_add(k, i, hash);
-		k->name_at[i++] = at;
+		if (i % MARK_EVERY == 0)
+			k->marks[i / MARK_EVERY] = at;
+		i++;
 		at += head + len;
 	}
 	return 0;
@@ -343,20 +275,34 @@ static int names_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const s
 
 /* ---- Use: names ----------------------------------------------------------------------------------------------- */
 
-/* Steps through the letters of symbol I's entry, the type first. */
+/* Steps through the letters of an entry, the type first. */
 struct speller {
 	const struct xg_ksyms *k;
 	const uint8_t *next, *end;	/* token numbers */
 	const char *letter, *stop;	/* of the token at hand */
 };
 
+/* Where an entry's tokens begin, and how many there are. Of entries that names_take() has seen. */
+static const uint8_t *entry_known(const uint8_t *entry, uint32_t *ret_len)
+{
+	uint32_t len = *entry++;
+
+	if (len & 0x80)
+		len = (len & 0x7f) | (uint32_t)*entry++ << 7;
+	*ret_len = len;
+	return entry;
+}
+
 static struct speller spell(const struct xg_ksyms *k, uint32_t i)
 {
-	size_t head = 0, len = 0;
+	const uint8_t *p = k->names + k->marks[i / MARK_EVERY];
+	uint32_t n = i % MARK_EVERY, len;
 
-	entry_at(k, k->name_at[i], &head, &len);
-	return (struct speller){ .k = k, .next = k->names + k->name_at[i] + head,
-				 .end = k->names + k->name_at[i] + head + len };
+	for (;; p += len) {
+		p = entry_known(p, &len);
+		if (!n--)
+			return (struct speller){ .k = k, .next = p, .end = p + len };
+	}
 }
 
 /* The next letter; 0 at the end. */
@@ -374,43 +320,130 @@ static char speller_next(struct speller *s)
 	return *s->letter++;
 }
 
-static uint32_t hash_name(const char *name)
-{
-	uint32_t hash = 0;
+/* ---- Use: finding names ---------------------------------------------------------------------------------------- */
 
-	while (*name)
-		hash = hash_step(hash, *name++);
-	return hash_end(hash);
+/*
+ * A hundred thousand names, of which some are wanted. Which names each token can begin and which it can end is worked out
+ * before; an entry's first and last token then leave few names or none that it can be, and most entries are passed by
+ * with two looks.
+ */
+#define FINDER_NAMES 128u
+typedef unsigned __int128 names_set;	/* a bit a name */
+
+struct finder {
+	const struct xg_ksyms *k;
+	struct xg_ksyms_wanted *wanted;
+	size_t count;	/* <= FINDER_NAMES */
+	names_set begins[TOKENS], ends[TOKENS];
+	names_set follows[TOKENS];	/* begins the name behind a token that is its type alone */
+};
+
+/* The type may be any letter, so a token that holds it is compared from its second letter on. */
+static bool token_begins(const char *token, size_t len, const char *name, size_t name_len)
+{
+	return len <= name_len + 1 && (len < 2 || !memcmp(token + 1, name, len - 1));
 }
 
-static bool symbol_is(const struct xg_ksyms *k, uint32_t i, const char *name)
+static bool token_ends(const char *token, size_t len, const char *name, size_t name_len)
 {
-	struct speller s = spell(k, i);
-	char c;
+	if (len == name_len + 1)
+		return !memcmp(token + 1, name, name_len);
+	return len <= name_len && !memcmp(token, name + name_len - len, len);
+}
 
-	speller_next(&s);
-	while ((c = speller_next(&s)))
-		if (c != *name++)
-			return false;
+static void finder_make(struct finder *f, const struct xg_ksyms *k, struct xg_ksyms_wanted *wanted, size_t count)
+{
+	unsigned int t;
+	size_t i;
+
+	*f = (struct finder){ .k = k, .wanted = wanted, .count = count };
+	for (i = 0; i < count; i++) {
+		const char *name = wanted[i].name;
+		size_t len = strlen(name);
+
+		wanted[i].found = 0;
+		for (t = 0; t < TOKENS; t++) {
+			const struct token *token = &k->tokens[t];
+
+			const char *text = k->token_table + token->at;
+
+			f->begins[t] |= (names_set)token_begins(text, token->len, name, len) << i;
+			f->ends[t] |= (names_set)token_ends(text, token->len, name, len) << i;
+			f->follows[t] |= (names_set)(token->len <= len && !memcmp(text, name, token->len)) << i;
+		}
+	}
+}
+
+/* What LEN TOKENS spell, the type left out, is NAME. A difference at its NUL ends the comparison as any other. */
+static bool spells(const struct xg_ksyms *k, const uint8_t *tokens, size_t len, const char *name)
+{
+	const uint8_t *end = tokens + len;
+	const char *text, *stop;
+	bool type = true;
+
+	for (; tokens < end; tokens++) {
+		text = k->token_table + k->tokens[*tokens].at;
+		stop = text + k->tokens[*tokens].len;
+		if (type && text < stop) {
+			text++;
+			type = false;
+		}
+		while (text < stop)
+			if (*text++ != *name++)
+				return false;
+	}
 	return !*name;
 }
 
-/* How many symbols are called NAME; *ret_first is one of them. */
-static uint32_t lookup(const struct xg_ksyms *k, const char *name, uint32_t *ret_first)
+/* Symbol I, of LEN TOKENS, may be one of the names in MAY. */
+static void finder_look(struct finder *f, uint32_t i, const uint8_t *tokens, size_t len, names_set may)
 {
-	uint32_t i, found = 0;
+	struct xg_ksyms_wanted *w;
 
-	for (i = k->heads[hash_name(name) & k->head_mask]; i != NOBODY; i = k->next[i])
-		if (symbol_is(k, i, name)) {
-			*ret_first = i;
-			found++;
-		}
-	return found;
+	for (; may; may &= may - 1) {
+		uint64_t low = (uint64_t)may;
+
+		w = &f->wanted[low ? __builtin_ctzll(low) : 64 + __builtin_ctzll((uint64_t)(may >> 64))];
+		if (!spells(f->k, tokens, len, w->name))
+			continue;
+		w->symbol = i;
+		w->found++;
+	}
+}
+
+static void finder_run(struct finder *f)
+{
+	const uint8_t *p = f->k->names, *tokens;
+	uint32_t i, len;
+	names_set may;
+
+	for (i = 0; i < f->k->count; i++, p = tokens + len) {
+		tokens = entry_known(p, &len);
+		may = f->ends[tokens[len - 1]];
+		if (may && len > 1 && f->k->tokens[tokens[0]].len == 1)
+			may &= f->follows[tokens[1]];
+		else
+			may &= f->begins[tokens[0]];
+		if (may)
+			finder_look(f, i, tokens, len, may);
+	}
+}
+
+static void find_all(const struct xg_ksyms *k, struct xg_ksyms_wanted *wanted, size_t count)
+{
+	struct finder f;
+	size_t n;
+
+	for (; count; wanted += n, count -= n) {
+		n = count < FINDER_NAMES ? count : FINDER_NAMES;
+		finder_make(&f, k, wanted, n);
+		finder_run(&f);
+	}
 }
 
 /* ---- Use: addresses ------------------------------------------------------------------------------------------- */
 
-static uint64_t decode(const struct xg_ksyms *k, enum xg_ksyms_encoding e, uint32_t i)
+static inline uint64_t decode(const struct xg_ksyms *k, enum xg_ksyms_encoding e, uint32_t i)
 {
 	int64_t offset = k->offsets[i];
 
@@ -425,59 +458,63 @@ static uint64_t decode(const struct xg_ksyms *k, enum xg_ksyms_encoding e, uint3
 	return 0;
 }
 
-/* What VMCOREINFO says of itself: name and address. */
-struct anchor {
-	const char *name;
-	struct gva at;
-};
+/* What VMCOREINFO says of itself. swapper_pg_dir is only a macro for the last one: arch/x86/include/asm/pgtable_64.h. */
+#define ANCHORS 3
+#define VMCOREINFO_DATA 3	/* wanted along with them */
 
 static bool encoding_fits(const struct xg_ksyms *k, const struct xg_vmcoreinfo *v, enum xg_ksyms_encoding e,
-			  const struct anchor *anchors, const uint32_t *symbols, size_t count)
+			  const struct xg_ksyms_wanted *anchors)
 {
 	size_t i;
 
 	if (!v->relative_base.v != (e == XG_KSYMS_PLACE))
 		return false;
-	for (i = 0; i < count; i++)
-		if (decode(k, e, symbols[i]) != anchors[i].at.v)
+	for (i = 0; i < ANCHORS; i++)
+		if (decode(k, e, anchors[i].symbol) != anchors[i].at.v)
 			return false;
 	return true;
 }
 
 static int encoding_choose(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, struct xg_err *err)
 {
-	/* swapper_pg_dir is only a macro for the last one: arch/x86/include/asm/pgtable_64.h. */
-	const struct anchor anchors[] = {
-		{ "_stext", v->stext },
-		{ "init_uts_ns", v->init_uts_ns },
-		{ "init_top_pgt", v->swapper_pg_dir },
+	static const char *const names[ANCHORS] = { "_stext", "init_uts_ns", "init_top_pgt" };
+	struct xg_ksyms_wanted anchors[ANCHORS + 1] = {
+		{ .name = names[0], .at = v->stext }, { .name = names[1], .at = v->init_uts_ns },
+		{ .name = names[2], .at = v->swapper_pg_dir }, [VMCOREINFO_DATA] = { .name = "vmcoreinfo_data" },
 	};
-	const size_t count = sizeof(anchors) / sizeof(anchors[0]);
-	uint32_t symbols[sizeof(anchors) / sizeof(anchors[0])];
 	enum xg_ksyms_encoding e;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		uint32_t found = lookup(k, anchors[i].name, &symbols[i]);
-
-		if (!found)
+	find_all(k, anchors, ANCHORS + 1);
+	k->vmcoreinfo_data = anchors[VMCOREINFO_DATA];
+	for (i = 0; i < ANCHORS; i++) {
+		if (!anchors[i].found)
 			return xg_fail(err, ENOTSUP, "kallsyms does not list %s: without CONFIG_KALLSYMS_ALL it has "
 				       "functions only", anchors[i].name);
-		if (found > 1)
-			return xg_fail(err, ENOTSUP, "kallsyms lists %s %s times", anchors[i].name, xg_number(found).text);
+		if (anchors[i].found > 1)
+			return xg_fail(err, ENOTSUP, "kallsyms lists %s %s times", anchors[i].name,
+				       xg_number(anchors[i].found).text);
 	}
 	for (e = XG_KSYMS_ABSOLUTE_PERCPU; e <= XG_KSYMS_PLACE; e++)
-		if (encoding_fits(k, v, e, anchors, symbols, count)) {
+		if (encoding_fits(k, v, e, anchors)) {
 			k->encoding = e;
 			return 0;
 		}
 	return xg_fail(err, ENOTSUP, "kallsyms puts %s, %s and %s where VMCOREINFO does not, however its offsets are read",
-		       anchors[0].name, anchors[1].name, anchors[2].name);
+		       names[0], names[1], names[2]);
 }
 
 static uint64_t address(const struct xg_ksyms *k, uint32_t i)
 {
 	return decode(k, k->encoding, i);
+}
+
+int xg_ksyms_vmcoreinfo_data(const struct xg_ksyms *k, struct gva *ret, struct xg_err *err)
+{
+	if (k->vmcoreinfo_data.found != 1)
+		return xg_fail(err, ENOTSUP, "kallsyms does not list vmcoreinfo_data once");
+	*ret = XG_GVA(address(k, k->vmcoreinfo_data.symbol));
+	return 0;
 }
 
 static int addresses_check(const struct xg_ksyms *k, struct xg_err *err)
@@ -509,8 +546,6 @@ int xg_ksyms_load(const struct xg_vmcoreinfo *v, const struct xg_ksyms_source *s
 	if (!rc)
 		rc = offsets_take(k, v, source, err);
 	if (!rc)
-		rc = index_make(k, err);
-	if (!rc)
 		rc = names_take(k, v, source, err);
 	if (!rc)
 		rc = encoding_choose(k, v, err);
@@ -532,16 +567,32 @@ enum xg_ksyms_encoding xg_ksyms_encoding(const struct xg_ksyms *k)
 	return k->encoding;
 }
 
+void xg_ksyms_find_all(const struct xg_ksyms *k, struct xg_ksyms_wanted *wanted, size_t count)
+{
+	size_t i;
+
+	find_all(k, wanted, count);
+	for (i = 0; i < count; i++)
+		wanted[i].at = XG_GVA(wanted[i].found == 1 ? address(k, wanted[i].symbol) : 0);
+}
+
+int xg_ksyms_found(const struct xg_ksyms_wanted *wanted, struct gva *ret, struct xg_err *err)
+{
+	if (!wanted->found)
+		return xg_fail(err, ENOENT, "the kernel has no symbol '%s'", wanted->name);
+	if (wanted->found > 1)
+		return xg_fail(err, ENOTUNIQ, "the kernel has %s symbols called '%s'", xg_number(wanted->found).text,
+			       wanted->name);
+	*ret = wanted->at;
+	return 0;
+}
+
 int xg_ksyms_find(const struct xg_ksyms *k, const char *name, struct gva *ret, struct xg_err *err)
 {
-	uint32_t i = 0, found = lookup(k, name, &i);
+	struct xg_ksyms_wanted wanted = { .name = name };
 
-	if (!found)
-		return xg_fail(err, ENOENT, "the kernel has no symbol '%s'", name);
-	if (found > 1)
-		return xg_fail(err, ENOTUNIQ, "the kernel has %s symbols called '%s'", xg_number(found).text, name);
-	*ret = XG_GVA(address(k, i));
-	return 0;
+	xg_ksyms_find_all(k, &wanted, 1);
+	return xg_ksyms_found(&wanted, ret, err);
 }
 
 int xg_ksyms_after(const struct xg_ksyms *k, struct gva addr, struct gva *ret, struct xg_err *err)

@@ -47,6 +47,23 @@ void xg_ksyms_free(struct xg_ksyms *k);	/* NULL is fine */
 
 uint32_t xg_ksyms_count(const struct xg_ksyms *k);
 enum xg_ksyms_encoding xg_ksyms_encoding(const struct xg_ksyms *k);
+
+/* A name that is looked for, and what was found. */
+struct xg_ksyms_wanted {
+	const char *name;	/* borrowed */
+	struct gva at;		/* OUT, when found is 1 */
+	uint32_t found;		/* OUT: how many symbols have the name */
+	uint32_t symbol;	/* OUT: the last of them */
+};
+
+/*
+ * Looks for all of them, 128 in one pass over the table, which costs little more than one name does.
+ */
+void xg_ksyms_find_all(const struct xg_ksyms *k, struct xg_ksyms_wanted *wanted, size_t count);
+/* What was found as an answer: as xg_kernel_symbol(). */
+int xg_ksyms_found(const struct xg_ksyms_wanted *wanted, struct gva *ret, struct xg_err *err);
+/* The variable that leads to the kernel's own VMCOREINFO page. -ENOTSUP when it is not there once. */
+int xg_ksyms_vmcoreinfo_data(const struct xg_ksyms *k, struct gva *ret, struct xg_err *err);
 /* As xg_kernel_symbol() and xg_kernel_symbol_after(). */
 int xg_ksyms_find(const struct xg_ksyms *k, const char *name, struct gva *ret, struct xg_err *err);
 int xg_ksyms_after(const struct xg_ksyms *k, struct gva addr, struct gva *ret, struct xg_err *err);

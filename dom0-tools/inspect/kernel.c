@@ -3,17 +3,13 @@
  * Finds the kernel that runs in a guest and answers for its symbols and memory. Called by the programs and by
  * hotswap; must never take a page's word for anything that the guest's users could have written.
  *
- * A user program can fill its pages with text that looks like a kernel's VMCOREINFO, page tables and symbols
- * included. Three things it cannot do, and each claim is held against them:
- *   - choose what a processor follows: the tables that a vCPU really runs on must map the claimed
- *     swapper_pg_dir to the claimed root;
- *   - put anything into the kernel's image: every address taken from the text must lie there;
- *   - make the kernel's own variable vmcoreinfo_data point at its page: the page that this variable leads to is the one
- *     that counts, and must say the same.
+ * A user program can fill its pages with text that looks like a kernel's own, page tables and symbols
+ * included. What it cannot do is choose what a processor follows, or put anything into the kernel's image:
+ * each probe (linux.c, ...) holds a claim against that.
  *
- * The search takes the same way: from a vCPU's page tables to the kernel's variables to the pages they point to (pointed.c).
- * Where the processors can't be asked (a memory image) all pages are looked at, and the last two must hold
- * for one page alone.
+ * The search takes the same way: from a vCPU's page tables to the kernel's variables to the pages they point
+ * to (pointed.c). Where the processors can't be asked (a memory image) all pages are looked at, and one alone
+ * may pass.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -25,7 +21,7 @@
 #include "dom0-tools/inspect/kallsyms.h"
 #include "dom0-tools/inspect/number.h"
 #include "dom0-tools/inspect/pointed.h"
-#include "dom0-tools/inspect/vmcoreinfo.h"
+#include "dom0-tools/inspect/probe.h"
 #include "dom0-tools/inspect/walk.h"
 #include "lib/base/cleanup.h"
 
@@ -34,8 +30,8 @@
 /* vCPUs asked for their page tables: the first that runs a kernel will do. */
 #define CPUS_ASKED 16u
 /*
- * What forged pages may cost: a claim takes a few map calls to refuse (4,096 of them some seconds), one that names the true
- * page tables a whole symbol table (8 of them some seconds too).
+ * What forged pages may cost: a claim takes a few map calls to refuse (4,096 of them some seconds), one that
+ * names the true page tables a whole symbol table (8 of them some seconds too).
  */
 #define CLAIMS_MAX 4096u
 #define TABLES_MAX 8u
@@ -43,32 +39,32 @@
 struct xg_kernel {
 	struct xg_guest *g;	/* borrowed */
 	struct xg_os os;
-	struct xg_ksyms *syms;
+	struct xg_symbols symbols;
+	/* What xg_kernel_look_up() found, by name. */
+	struct xg_ksyms_wanted *known;
+	size_t known_count;
+	char *known_names;
 };
 
 struct search {
 	struct xg_guest *g;
 	const struct xg_paging *cpu;	/* the page tables that led here; NULL: all pages are looked at */
+	const struct xg_kernel_hints *hints;	/* may be NULL */
 	struct xg_kernel *found;
 	uint64_t pages;		/* looked at */
-	unsigned int claims;	/* pages that look like VMCOREINFO */
+	unsigned int claims;	/* pages that look like a system's own */
 	unsigned int tables;	/* symbol tables loaded */
 	struct xg_err why;	/* what speaks against the first claim, or against the first that could be true */
-};
-
-/* One page that claims to be the kernel's. */
-struct claim {
-	struct gfn frame;
-	uint8_t text[XG_PAGE_SIZE];	/* private copy */
-	struct xg_vmcoreinfo v;
-	struct xg_walk walk;	/* through its page tables */
 };
 
 void xg_kernel_close(struct xg_kernel *k)
 {
 	if (!k)
 		return;
-	xg_ksyms_free(k->syms);
+	if (k->symbols.ops)
+		k->symbols.ops->free(k->symbols.table);
+	free(k->known);
+	free(k->known_names);
 	free(k);
 }
 
@@ -77,133 +73,7 @@ static void kernel_close_p(struct xg_kernel **k)
 	xg_kernel_close(*k);
 }
 
-/* ---- Does the processor agree? ---------------------------------------------------------------------------------- */
-
-/*
- * Sets the claim's root: for a PV guest what the processor's tables map swapper_pg_dir to (a machine frame, of which the
- * text knows nothing), otherwise what the text says, and then both must be the same.
- */
-static int claim_root(struct claim *c, struct xg_guest *g, const struct xg_paging *cpu, struct xg_err *err)
-{
-	const struct xg_walk walk = { .g = g, .root = cpu->root, .levels = cpu->levels };
-	struct xg_translation t;
-	int rc;
-
-	if (cpu->levels != c->v.levels)
-		return xg_fail(err, EBADMSG, "it claims page tables of %u levels, the processor's have %u", c->v.levels,
-			       cpu->levels);
-	rc = xg_walk(&walk, c->v.swapper_pg_dir, &t, err);
-	if (rc)
-		return rc;
-	if (g->info.type != XG_GUEST_PV && t.frame.n != c->v.root.n)
-		return xg_fail(err, EBADMSG, "it puts the page tables at frame %#" PRIx64 ", the processor has them at %#" PRIx64,
-			       c->v.root.n, t.frame.n);
-	c->walk.root = t.frame;
-	return 0;
-}
-
-/* Where no processor can be asked the claim's own word is all there is. */
-static int claim_paging(struct claim *c, struct xg_guest *g, const struct xg_paging *cpu, struct xg_err *err)
-{
-	c->walk = (struct xg_walk){ .g = g, .root = c->v.root, .levels = c->v.levels };
-	return cpu ? claim_root(c, g, cpu, err) : 0;
-}
-
-/* ---- Is it the kernel's own page? ------------------------------------------------------------------------------ */
-
-static int source_read(void *ctx, struct gva addr, void *buf, size_t bytes, size_t *ret_got, struct xg_err *err)
-{
-	return xg_walk_read(ctx, addr, buf, bytes, ret_got, err);
-}
-
-/* Follows vmcoreinfo_data to its page; it must say what the claim says. */
-static int own_page(const struct claim *c, const struct xg_ksyms *syms, struct gfn *ret, struct xg_err *err)
-{
-	struct xg_translation t;
-	uint8_t text[XG_PAGE_SIZE];
-	struct gva variable;
-	uint64_t pointer;
-	int rc;
-
-	rc = xg_ksyms_find(syms, "vmcoreinfo_data", &variable, err);
-	if (rc)
-		return xg_fail(err, ENOTSUP, "kallsyms does not list vmcoreinfo_data once");
-	rc = xg_walk_read(&c->walk, variable, &pointer, sizeof(pointer), NULL, err);
-	if (!rc && pointer % XG_PAGE_SIZE)
-		rc = xg_fail(err, EBADMSG, "vmcoreinfo_data is %#" PRIx64 ", no page", pointer);
-	if (!rc)
-		rc = xg_walk(&c->walk, XG_GVA(pointer), &t, err);
-	if (!rc)
-		rc = xg_walk_read(&c->walk, XG_GVA(pointer), text, sizeof(text), NULL, err);
-	if (rc)
-		return rc;
-	if (memcmp(text, c->text, c->v.bytes + (c->v.bytes < XG_PAGE_SIZE)))
-		return xg_fail(err, EBADMSG, "the kernel's own page is frame %#" PRIx64 " and says otherwise", t.frame.n);
-	*ret = t.frame;
-	return 0;
-}
-
-static void os_fill(struct xg_os *os, const struct claim *c, struct gfn page, uint32_t symbols)
-{
-	snprintf(os->name, sizeof(os->name), "linux");
-	snprintf(os->arch, sizeof(os->arch), "x86_64");
-	memcpy(os->release, c->v.release, sizeof(os->release));
-	memcpy(os->build_id, c->v.build_id, sizeof(os->build_id));
-	os->vmcoreinfo = page;
-	os->vmcoreinfo_bytes = c->v.bytes;
-	os->root = c->walk.root;
-	os->levels = c->v.levels;
-	os->phys_base = c->v.phys_base;
-	os->kaslr_offset = c->v.kaslr_offset;
-	os->symbols = symbols;
-}
-
-static int claim_load(struct claim *c, struct xg_kernel **ret, struct xg_err *err)
-{
-	const struct xg_ksyms_source source = { .read = source_read, .ctx = &c->walk };
-	struct xg_kernel *k xg_auto(kernel_close_p) = calloc(1, sizeof(*k));
-	struct gfn page = { 0 };
-	int rc;
-
-	c->walk.cache = xg_table_cache_create();
-	if (!k || !c->walk.cache)
-		rc = xg_fail(err, ENOMEM, "no memory to look at a kernel");
-	else
-		rc = xg_ksyms_load(&c->v, &source, &k->syms, err);
-	if (!rc)
-		rc = own_page(c, k->syms, &page, err);
-	xg_table_cache_destroy(c->walk.cache);
-	c->walk.cache = NULL;
-	if (rc)
-		return rc;
-	k->g = c->walk.g;
-	os_fill(&k->os, c, page, xg_ksyms_count(k->syms));
-	*ret = xg_take(k);
-	return 0;
-}
-
-/* Is the claim true? */
-static int claim_check(struct search *s, struct claim *c, struct xg_kernel **ret, struct xg_err *err)
-{
-	int rc = xg_vmcoreinfo_parse(c->text, &c->v, err);
-
-	if (!rc)
-		rc = claim_paging(c, s->g, s->cpu, err);
-	if (rc)
-		return rc;
-	if (!c->v.has_kallsyms)
-		return xg_fail(err, ENOTSUP, "Linux %s does not say where its symbols are (Linux 6.0 and later do, with "
-			       "CONFIG_KALLSYMS)", c->v.release);
-	if (++s->tables > TABLES_MAX)
-		return xg_fail(err, EMFILE, "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
-			       TABLES_MAX, s->g->info.name);
-	rc = claim_load(c, ret, err);
-	if (rc)
-		xg_fail_in(err, "Linux %s", c->v.release);
-	return rc;
-}
-
-/* ---- The search ------------------------------------------------------------------------------------------------- */
+/* ---- The search -------------------------------------------------------------------------------------------- */
 
 /* The claim is to blame. Anything else is Dom0's own trouble, a guest that went away or a limit, and ends the search. */
 static bool claim_refused(int rc)
@@ -233,22 +103,40 @@ static int accept(struct search *s, struct xg_kernel *k, struct xg_err *err)
 		       "one is forged", s->found->os.vmcoreinfo.n, k->os.vmcoreinfo.n, s->g->info.name);
 }
 
-static int page_look(struct search *s, const void *page, struct xg_err *err)
+static int claim_afford(const struct xg_claim *c, struct xg_err *err)
 {
-	struct claim c = { .walk = { .g = s->g } };
+	struct search *s = c->search;
+
+	if (++s->tables > TABLES_MAX)
+		return xg_fail(err, EMFILE, "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
+			       TABLES_MAX, s->g->info.name);
+	return 0;
+}
+
+static int claim_open(const struct xg_probe *probe, const struct xg_claim *c, struct xg_kernel **ret, struct xg_err *err)
+{
+	struct xg_kernel *k xg_auto(kernel_close_p) = calloc(1, sizeof(*k));
+	int rc = k ? probe->check(c, &k->os, &k->symbols, err) : xg_fail(err, ENOMEM, "no memory to look at a kernel");
+
+	if (rc)
+		return rc;
+	k->g = c->g;
+	*ret = xg_take(k);
+	return 0;
+}
+
+/* TEXT is a private copy of a page. */
+static int claim_look(struct search *s, const struct xg_probe *probe, const uint8_t *text, struct xg_err *err)
+{
+	const struct xg_claim c = { .g = s->g, .cpu = s->cpu, .text = text, .afford = claim_afford, .search = s };
 	struct xg_kernel *k = NULL;
 	struct xg_err why = XG_ERR_NONE;
 	int rc;
 
-	if (!xg_vmcoreinfo_looks_like(page))
-		return 0;
-	memcpy(c.text, page, sizeof(c.text));
-	if (!xg_vmcoreinfo_looks_like(c.text))
-		return 0;
 	if (++s->claims > CLAIMS_MAX)
 		return xg_fail(err, EMFILE, "more than %s pages of guest '%s' look like a kernel's VMCOREINFO: somebody forges them",
 			       xg_number(CLAIMS_MAX).text, s->g->info.name);
-	rc = claim_check(s, &c, &k, &why);
+	rc = claim_open(probe, &c, &k, &why);
 	if (!rc)
 		return accept(s, k, err);
 	if (claim_refused(rc)) {
@@ -260,7 +148,24 @@ static int page_look(struct search *s, const void *page, struct xg_err *err)
 	return rc;
 }
 
-/* ---- The way over the processors -------------------------------------------------------------------------------- */
+/* The systems that are known. */
+static const struct xg_probe *const probes[] = { &xg_probe_linux, &xg_probe_bare };
+
+static int page_look(struct search *s, const void *page, struct xg_err *err)
+{
+	uint8_t text[XG_PAGE_SIZE];
+	size_t i;
+
+	for (i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		if (!probes[i]->looks_like(page))
+			continue;
+		memcpy(text, page, sizeof(text));
+		return probes[i]->looks_like(text) ? claim_look(s, probes[i], text, err) : 0;
+	}
+	return 0;
+}
+
+/* ---- The way over the processors --------------------------------------------------------------------------- */
 
 static int pointed_look(void *ctx, struct gfn frame, const void *page, struct xg_err *err)
 {
@@ -279,11 +184,17 @@ static int tables_search(struct search *s, const struct xg_paging *cpu, uint64_t
 	struct xg_pointed p = { .look = pointed_look, .ctx = s };
 	int rc;
 
+	if (s->hints) {
+		p.hints = s->hints->pages;
+		p.hint_count = s->hints->count;
+	}
+
 	walk.cache = xg_table_cache_create();
 	if (!walk.cache)
 		return xg_fail(err, ENOMEM, "no memory to look at a kernel");
 	s->cpu = cpu;
 	rc = xg_pointed_search(&walk, true, &p, err);
+	p.hint_count = 0;
 	*ret_variables = p.variables;
 	/* A kernel may make the variable read-only once it is set; there is more of that, so only when need be. */
 	if (!rc && !s->found && p.variables)
@@ -295,8 +206,9 @@ static int tables_search(struct search *s, const struct xg_paging *cpu, uint64_t
 }
 
 /*
- * Under page-table isolation a processor in user mode shows the user's tables, in which the kernel's variables are missing;
- * the kernel's lie in the frame before (arch/x86/include/asm/pgtable.h, user_to_kernel_pgdp).
+ * Under page-table isolation a processor in user mode shows the user's tables, in which the kernel's
+ * variables are missing; the kernel's lie in the frame before (arch/x86/include/asm/pgtable.h,
+ * user_to_kernel_pgdp).
  */
 static int cpu_search(struct search *s, struct xg_paging cpu, uint64_t *ret_variables, struct xg_err *err)
 {
@@ -329,7 +241,7 @@ static int cpus_search(struct search *s, struct xg_err *err)
 	return 0;
 }
 
-/* ---- The way over all pages ------------------------------------------------------------------------------------- */
+/* ---- The way over all pages -------------------------------------------------------------------------------- */
 
 static int batch_look(struct search *s, struct gfn first, size_t count, struct xg_err *err)
 {
@@ -380,14 +292,14 @@ static int nothing(const struct search *s, struct xg_err *err)
 		return -ENOTSUP;
 	}
 	if (!s->pages)
-		return xg_fail(err, ENOENT, "no Linux kernel found in guest '%s': none of its processors runs one, it is another "
+		return xg_fail(err, ENOENT, "no known kernel found in guest '%s': none of its processors runs one, it is another "
 			       "system or still booting", s->g->info.name);
 	if (s->claims)
 		return xg_fail(err, ENOENT,
-			       "no Linux kernel found in %s pages of guest '%s': still booting? %s look%s like one, but: %s",
+			       "no known kernel found in %s pages of guest '%s': still booting? %s look%s like one, but: %s",
 			       xg_number(s->pages).text, s->g->info.name, xg_number(s->claims).text,
 			       s->claims == 1 ? "s" : "", s->why.text);
-	return xg_fail(err, ENOENT, "no Linux kernel found in %s pages of guest '%s': it is another system or still booting",
+	return xg_fail(err, ENOENT, "no known kernel found in %s pages of guest '%s': it is another system or still booting",
 		       xg_number(s->pages).text, s->g->info.name);
 }
 
@@ -402,9 +314,10 @@ static int memory_search(struct search *s, struct xg_err *err)
 	return rc;
 }
 
-int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err)
+int xg_kernel_open_hinted(struct xg_guest *g, const struct xg_kernel_hints *hints, struct xg_kernel **ret,
+			  struct xg_err *err)
 {
-	struct search s = { .g = g };
+	struct search s = { .g = g, .hints = hints };
 	int rc = xg_guest_refresh(g, err);
 
 	if (!rc)
@@ -421,21 +334,68 @@ int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *er
 	return 0;
 }
 
-/* ---- Answers ---------------------------------------------------------------------------------------------------- */
+int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err)
+{
+	return xg_kernel_open_hinted(g, NULL, ret, err);
+}
+
+/* ---- Answers ----------------------------------------------------------------------------------------------- */
 
 const struct xg_os *xg_kernel_os(const struct xg_kernel *k)
 {
 	return &k->os;
 }
 
+static int known_order(const void *a, const void *b)
+{
+	const struct xg_ksyms_wanted *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The names are copied, one behind the other: whose they are may go before the kernel is closed. */
+int xg_kernel_look_up(struct xg_kernel *k, const char *const *names, size_t count, struct xg_err *err)
+{
+	struct xg_ksyms_wanted *known xg_auto_free = calloc(count ? count : 1, sizeof(*known));
+	char *copy xg_auto_free = NULL, *at;
+	size_t i, bytes = 1;
+
+	for (i = 0; i < count; i++)
+		bytes += strlen(names[i]) + 1;
+	at = copy = malloc(bytes);
+	if (!known || !copy)
+		return xg_fail(err, ENOMEM, "no memory for %zu symbols", count);
+	for (i = 0; i < count; i++) {
+		known[i].name = at;
+		at = stpcpy(at, names[i]) + 1;
+	}
+	qsort(known, count, sizeof(*known), known_order);
+	k->symbols.ops->find_all(k->symbols.table, known, count);
+	free(k->known);
+	free(k->known_names);
+	k->known = xg_take(known);
+	k->known_names = xg_take(copy);
+	k->known_count = count;
+	return 0;
+}
+
 int xg_kernel_symbol(struct xg_kernel *k, const char *name, struct gva *ret, struct xg_err *err)
 {
-	return xg_ksyms_find(k->syms, name, ret, err);
+	struct xg_ksyms_wanted key = { .name = name };
+	const struct xg_ksyms_wanted *known = NULL;
+
+	if (k->known_count)
+		known = bsearch(&key, k->known, k->known_count, sizeof(key), known_order);
+	if (!known) {
+		k->symbols.ops->find_all(k->symbols.table, &key, 1);
+		known = &key;
+	}
+	return xg_ksyms_found(known, ret, err);
 }
 
 int xg_kernel_symbol_after(struct xg_kernel *k, struct gva addr, struct gva *ret, struct xg_err *err)
 {
-	return xg_ksyms_after(k->syms, addr, ret, err);
+	return k->symbols.ops->after(k->symbols.table, addr, ret, err);
 }
 
 /* Without a cache: the guest may have mapped something else there since. */

@@ -185,12 +185,51 @@ static int batch_follow(const struct xg_walk *w, const struct pointers *pointers
 	return rc;
 }
 
+int xg_pointed_image(const struct xg_walk *w, struct gva *ret, struct xg_err *err)
+{
+	struct xg_translation t;
+	uint64_t at, step;
+	int rc;
+
+	for (at = 0; at < XG_LINUX_IMAGE_BYTES; at += step) {
+		rc = xg_walk_or_hole(w, XG_GVA(XG_LINUX_IMAGE_START + at), &t, &step);
+		if (!rc)
+			*ret = XG_GVA(XG_LINUX_IMAGE_START + at);
+		if (rc != -EFAULT)
+			return rc;
+		step -= at & (step - 1);
+	}
+	return xg_fail(err, EFAULT, "guest '%s' maps no kernel there", w->g->info.name);
+}
+
+/* A hint that leads nowhere is a hint that leads nowhere; Dom0's own trouble will show in the search proper. */
+static int hints_follow(const struct xg_walk *w, struct pointers *pointers, struct xg_pointed *p, struct xg_err *err)
+{
+	struct xg_translation t;
+	struct gva image;
+	size_t i;
+	int rc = 0;
+
+	if (!p->hint_count || xg_pointed_image(w, &image, NULL))
+		return 0;
+	for (i = 0; i < p->hint_count && !rc; i++) {
+		if (p->hints[i] >= XG_LINUX_IMAGE_BYTES >> XG_PAGE_SHIFT ||
+		    xg_walk(w, gva_add(image, (uint64_t)p->hints[i] << XG_PAGE_SHIFT), &t, NULL) ||
+		    batch_collect(w->g, &t.frame, 1, pointers, p, NULL))
+			continue;
+		rc = batch_follow(w, pointers, p, err);
+	}
+	return rc;
+}
+
 int xg_pointed_search(const struct xg_walk *w, bool writable, struct xg_pointed *p, struct xg_err *err)
 {
 	struct pointers *pointers xg_auto_free = malloc(sizeof(*pointers));
 	struct frames f = { .count = 0 };
-	int rc = pointers ? image_frames(w, writable, &f, err) : xg_fail(err, ENOMEM, "no memory for pointers");
+	int rc = pointers ? hints_follow(w, pointers, p, err) : xg_fail(err, ENOMEM, "no memory for pointers");
 
+	if (!rc)
+		rc = image_frames(w, writable, &f, err);
 	while (!rc && f.count) {
 		size_t n = f.count < XG_POINTED_BATCH_PAGES ? f.count : XG_POINTED_BATCH_PAGES;
 

@@ -21,9 +21,18 @@ struct xg_pointed {
 	/* PAGE is the guest's memory, changing: 0 goes on, 1 ends the search, -Exxx too. */
 	int (*look)(void *ctx, struct gfn frame, const void *page, struct xg_err *err);
 	void *ctx;
+	/*
+	 * Pages of the image that are looked through first, counted from the first one that is mapped: where kernels seen
+	 * before had what is looked for. A wrong one costs a few map calls.
+	 */
+	const uint32_t *hints;
+	size_t hint_count;
 	uint64_t pages;		/* OUT, added to: pages that were looked into or at */
 	uint64_t variables;	/* OUT, added to: those of them that hold variables */
 };
+
+/* The first address of the kernel image that W maps; -EFAULT: it maps none. */
+int xg_pointed_image(const struct xg_walk *w, struct gva *ret, struct xg_err *err);
 
 /*
  * Looks through the kernel image that W maps, its end first (there .bss lies): the part that is WRITABLE in the guest,

@@ -41,6 +41,12 @@ static struct uuid_text uuid_text(const uint8_t uuid[16])
 	return r;
 }
 
+/* Whose page it is that says who it is. */
+static bool is_linux(const struct xg_os *os)
+{
+	return !strcmp(os->name, "linux");
+}
+
 /* phys_base is a difference: printed with its sign. */
 static void line_phys_base(FILE *out, uint64_t phys_base)
 {
@@ -62,8 +68,8 @@ int xg_report_text(FILE *out, const struct xg_guest_info *guest, const struct xg
 	fprintf(out, "%-18s frame %#" PRIx64 ", %u levels\n", "page tables", os->root.n, os->levels);
 	line_phys_base(out, os->phys_base);
 	fprintf(out, "%-18s %#" PRIx64 "\n", "KASLR offset", os->kaslr_offset);
-	fprintf(out, "%-18s frame %#" PRIx64 ", %" PRIu32 " bytes\n", "VMCOREINFO", os->vmcoreinfo.n,
-		os->vmcoreinfo_bytes);
+	fprintf(out, "%-18s frame %#" PRIx64 ", %" PRIu32 " bytes\n", is_linux(os) ? "VMCOREINFO" : "identity page",
+		os->vmcoreinfo.n, os->vmcoreinfo_bytes);
 	fprintf(out, "%-18s %s\n", "symbols", xg_number(os->symbols).text);
 	fprintf(out, "%-18s %s\n", "personality", personality ? personality : "none");
 	if (fflush(out) || ferror(out))
@@ -99,8 +105,8 @@ static json_t *os_object(const struct xg_os *os)
 			 "page_table_levels", (int)os->levels,
 			 "phys_base", hexadecimal(os->phys_base),
 			 "kaslr_offset", hexadecimal(os->kaslr_offset),
-			 "vmcoreinfo_frame", hexadecimal(os->vmcoreinfo.n),
-			 "vmcoreinfo_bytes", (json_int_t)os->vmcoreinfo_bytes,
+			 is_linux(os) ? "vmcoreinfo_frame" : "identity_frame", hexadecimal(os->vmcoreinfo.n),
+			 is_linux(os) ? "vmcoreinfo_bytes" : "identity_bytes", (json_int_t)os->vmcoreinfo_bytes,
 			 "symbols", (json_int_t)os->symbols);
 }
 

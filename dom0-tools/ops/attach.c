@@ -5,30 +5,34 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "dom0-tools/ops/backend_kind.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/ops.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
+#include "hotswap/optin.h"
 #include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
 
 struct attach {
 	struct xg_session *s;
 	const struct xg_disk_spec *spec;
+	const struct xg_backend_kind *kind;	/* as its mode wants it */
 	struct xg_link_id id;
 	char name[32];			/* of the disk in the guest */
-	bool first;			/* the personality is not there yet */
+	bool first;			/* no personality is on record */
+	bool module;			/* first, and the guest's owner has loaded it: `core` is open */
 	struct xg_os os;
 	struct xg_kernel *kernel;	/* only when first */
-	struct xg_image *personality;	/* only when first */
+	struct xg_image *personality;	/* only when first and no module */
 	struct xg_image *driver;
 	struct xg_core_plan plan;
 	bool core_runs;			/* the personality serves commands: only it can free its window now */
 	bool owed;			/* the journal is kept, for the next operation to clean up by */
 	struct xg_core *core;
+	struct xg_backend backend;
 	struct xg_block_params params;
 	struct xg_device_rings rings;
 	struct xg_device_row row;
@@ -37,6 +41,7 @@ struct attach {
 
 static void attach_fini(struct attach *a)
 {
+	xg_connect_backend_forget(&a->backend);
 	xg_core_close(a->core);
 	xg_image_free(a->driver);
 	xg_image_free(a->personality);
@@ -52,19 +57,41 @@ static void tell(const struct attach *a, const char *step)
 
 /* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
 
-static int check_target(const struct xg_disk_spec *spec, struct xg_err *err)
+/* Somebody else's disk, of whichever guest, lies on the same target. */
+static int target_shared(struct xg_ops *ops, const char *target, bool *ret, struct xg_err *err)
 {
-	struct stat st;
+	struct xg_device_row *rows xg_auto_free = NULL;
+	size_t count, i;
+	int rc = xg_state_device_list(ops->state, NULL, &rows, &count, err);
 
-	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
-		return xg_fail(err, EINVAL, "format %s is not supported in virtual mode: only raw", spec->format);
-	if (spec->target[0] != '/')
-		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
-	if (stat(spec->target, &st))
-		return xg_fail_errno(err, errno, "target %s", spec->target);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return xg_fail(err, EINVAL, "target %s is neither a file nor a block device", spec->target);
-	return 0;
+	*ret = false;
+	for (i = 0; !rc && i < count; i++)
+		*ret = *ret || !strcmp(rows[i].target, target);
+	return rc;
+}
+
+/* Who has a block device for itself need not have its data copied. */
+static int check_auto(struct attach *a, struct xg_err *err)
+{
+	bool shared = false;
+	int rc = target_shared(a->s->ops, a->spec->target, &shared, err);
+
+	a->kind = !shared && !xg_backend_blkback.check(a->spec, NULL) ? &xg_backend_blkback : &xg_backend_process;
+	return rc;
+}
+
+static int check_target(struct attach *a, struct xg_err *err)
+{
+	const char *mode = a->spec->mode[0] ? a->spec->mode : xg_backend_process.mode;
+	int rc = 0;
+
+	if (!strcmp(mode, "auto"))
+		rc = check_auto(a, err);
+	else
+		a->kind = xg_backend_kind_of(mode);
+	if (!rc && !a->kind)
+		return xg_fail(err, EINVAL, "mode '%s' is none of virtual, paravirtual and auto", mode);
+	return rc ? rc : a->kind->check(a->spec, err);
 }
 
 static int check_vdev(struct attach *a, struct xg_err *err)
@@ -106,9 +133,76 @@ static int forget_guest(struct xg_session *s, struct xg_err *err)
 	if (rc)
 		return rc;
 	for (i = 0; !rc && i < count; i++)
-		rc = xg_teardown(s->ops, NULL, (struct xg_link_id){ s->guest->info.domid, rows[i].devid }, &rows[i], err);
+		rc = xg_teardown(s->ops, NULL, (struct xg_link_id){ s->guest->info.domid, rows[i].devid, 0 }, &rows[i],
+				 err);
 	free(rows);
 	return rc ? rc : xg_state_guest_remove(s->ops->state, s->uuid, err);
+}
+
+/*
+ * The owner's own module, if there is one that works: then nothing else is written into the guest's kernel. 0 either
+ * way: one that does not work is told of.
+ */
+static int check_module(struct attach *a, struct xg_err *err)
+{
+	struct xg_session *s = a->s;
+	struct xg_core_record record;
+	struct xg_err why = XG_ERR_NONE;
+	int rc = xg_optin_find(s->ops->store, a->id.domid, &record, &why);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc)
+		rc = xg_core_open(s->guest, &a->os, &record, &a->core, &why);
+	if (!rc) {
+		s->row.core = record;
+		a->module = true;
+		return 0;
+	}
+	if (rc != -EINVAL && !xg_core_is_gone(rc))
+		return xg_fail(err, -rc, "%s", why.text);
+	(void)xg_fail_in(&why, "the module that guest '%s' tells of is of no use", s->guest->info.name);
+	if (s->ops->notice)
+		s->ops->notice(s->ops->ctx, why.text);
+	return 0;
+}
+
+static int inspect(struct attach *a, struct xg_err *err)
+{
+	struct xg_kernel_hints hints = { .count = 0 };
+	struct xg_session *s = a->s;
+	int rc;
+
+	tell(a, "inspect the guest");
+	(void)xg_state_hints_get(s->ops->state, &hints, NULL);
+	rc = xg_kernel_open_hinted(s->guest, &hints, &a->kernel, err);
+	if (!rc)
+		a->os = *xg_kernel_os(a->kernel);
+	return rc;
+}
+
+/* A compiler took minutes: the guest may have booted something else meanwhile. */
+static int inspect_again(struct attach *a, struct xg_err *err)
+{
+	int rc;
+
+	xg_kernel_close(xg_take(a->kernel));
+	rc = inspect(a, err);
+	return rc ? rc : xg_core_image_fits(a->personality, &a->os, err);
+}
+
+/* None in a dry run that would generate it: then there is nothing to plan with. */
+static int check_personality(struct attach *a, struct xg_err *err)
+{
+	struct xg_session *s = a->s;
+	bool made = false;
+	int rc;
+
+	tell(a, "find the personality");
+	rc = xg_personality_get(s->ops, &a->os, &a->personality, &made, err);
+	if (!rc && made)
+		rc = inspect_again(a, err);
+	return rc || !a->personality ? rc : xg_core_plan(s->guest, a->kernel, a->personality, &a->plan, err);
 }
 
 /* The record's kernel is still the one that runs: its personality answers. Else everything starts anew. */
@@ -130,14 +224,12 @@ static int check_core(struct attach *a, struct xg_err *err)
 			return rc;
 	}
 	a->first = true;
-	tell(a, "inspect the guest");
-	rc = xg_kernel_open(s->guest, &a->kernel, err);
-	if (rc)
+	rc = inspect(a, err);
+	if (!rc)
+		rc = check_module(a, err);
+	if (rc || a->module)
 		return rc;
-	a->os = *xg_kernel_os(a->kernel);
-	tell(a, "find the personality");
-	rc = xg_personality_find(s->ops, &a->os, &a->personality, err);
-	return rc ? rc : xg_core_plan(s->guest, a->kernel, a->personality, &a->plan, err);
+	return check_personality(a, err);
 }
 
 static int attach_check(struct attach *a, struct xg_err *err)
@@ -145,17 +237,29 @@ static int attach_check(struct attach *a, struct xg_err *err)
 	int rc = xg_vdev_parse(a->spec->vdev, &a->id.devid, a->name, err);
 
 	if (!rc)
-		rc = check_target(a->spec, err);
+		rc = check_target(a, err);
 	if (!rc)
 		rc = check_vdev(a, err);
 	if (!rc)
-		rc = xg_driver_find(a->s->ops, "blkif", "virtual", &a->driver, err);
-	if (!rc)
 		rc = check_core(a, err);
-	return rc;
+	return rc ? rc : xg_driver_get(a->s->ops, &a->os, "xen-blkif", a->kind->mode, &a->driver, err);
 }
 
 /* ---- steps --------------------------------------------------------------------------------------------------- */
+
+static bool is_first(const void *ctx)
+{
+	const struct attach *a = ctx;
+
+	return a->first;
+}
+
+static bool is_entered(const void *ctx)
+{
+	const struct attach *a = ctx;
+
+	return a->first && !a->module;
+}
 
 /* First of all, so that whatever a crash leaves can be found by its guest. */
 static int guest_run(void *ctx, struct xg_err *err)
@@ -163,22 +267,23 @@ static int guest_run(void *ctx, struct xg_err *err)
 	struct attach *a = ctx;
 	struct xg_session *s = a->s;
 
-	if (!a->first)
-		return 0;
-	s->row = (struct xg_guest_row){ .domid = s->guest->info.domid, .os = a->os };
+	s->row = (struct xg_guest_row){ .domid = s->guest->info.domid, .os = a->os, .core = s->row.core };
 	snprintf(s->row.uuid, sizeof(s->row.uuid), "%s", s->uuid);
 	snprintf(s->row.name, sizeof(s->row.name), "%s", s->guest->info.name);
-	snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
-	snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
+	if (!a->module) {
+		snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
+		snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
+	}
+	(void)xg_state_hint_put(s->ops->state, &a->os, NULL);
 	return xg_state_guest_put(s->ops->state, &s->row, err);
 }
 
-/* A personality that could not be told to leave keeps its record. */
+/* A personality that could not be told to leave keeps its record, and so does what is owed. */
 static void guest_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (a->first && !a->core_runs)
+	if (!a->core_runs && !a->owed)
 		(void)xg_state_guest_remove(a->s->ops->state, a->s->uuid, NULL);
 }
 
@@ -188,8 +293,11 @@ static int areas_run(void *ctx, struct xg_err *err)
 	int rc;
 
 	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
+	/* So that a later swap can be undone, whatever the images' folder has by then. */
 	if (!rc)
-		rc = xg_connect_areas(a->s->ops->store, a->id, a->spec, a->s->guest->info.name, a->s->uuid, err);
+		rc = xg_state_image_put(a->s->ops->state, a->driver, err);
+	if (!rc)
+		rc = xg_connect_areas(a->s->ops->store, a->id, a->kind, a->spec, a->s->uuid, false, err);
 	if (rc)
 		(void)xg_state_device_remove(a->s->ops->state, a->s->uuid, a->id.devid, NULL);
 	return rc;
@@ -206,13 +314,19 @@ static void areas_undo(void *ctx)
 static int backend_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	char log[512];
 	int rc;
 
-	snprintf(log, sizeof(log), "%s/xengraft-backend-%s-%s.log", a->s->ops->log_dir, a->s->guest->info.name, a->name);
-	rc = xg_connect_backend_start(a->s->ops->store, a->s->ops->backend_program, a->id, log, err);
+	a->backend.kind = a->kind;
+	a->backend.target = a->spec->target;
+	a->backend.read_only = a->spec->read_only;
+	snprintf(a->backend.log, sizeof(a->backend.log), "%s/xengraft-backend-%s-%s.log", a->s->ops->log_dir,
+		 a->s->guest->info.name, a->name);
+	rc = xg_connect_backend_start(a->s->ops->store, a->s->ops->backend_program, a->id, &a->backend, err);
 	if (!rc)
-		rc = xg_connect_params(a->s->ops->store, a->id, a->s->guest->info.vcpus, &a->params, err);
+		rc = xg_connect_params(a->backend.offer, a->s->guest->info.vcpus, &a->params, err);
+	/* What the guest is promised holds for whichever kind of backend comes later. */
+	if (!rc && !xg_backend_blkback.check(a->spec, NULL))
+		a->params.nr_queues = xg_blkback_queues(a->params.nr_queues);
 	if (rc)
 		(void)xg_connect_backend_stop(a->s->ops->store, a->id, NULL);
 	return rc;
@@ -231,8 +345,6 @@ static int enter_run(void *ctx, struct xg_err *err)
 	struct xg_session *s = a->s;
 	int rc;
 
-	if (!a->first)
-		return 0;
 	a->op.getting_in = true;
 	a->op.plan = a->plan.getin;
 	rc = xg_state_operation_put(s->ops->state, &a->op, err);
@@ -243,8 +355,8 @@ static int enter_run(void *ctx, struct xg_err *err)
 		rc = xg_fault_point("entered", err);
 	if (!rc)
 		rc = xg_state_guest_put(s->ops->state, &s->row, err);
-	if (rc)
-		(void)xg_getin_leave(s->guest, s->ops->store, &a->plan.getin, false, NULL);
+	if (rc && xg_getin_leave(s->guest, s->ops->store, &a->plan.getin, false, NULL))
+		a->owed = true;
 	return rc;
 }
 
@@ -252,8 +364,8 @@ static void enter_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (a->first && !a->core_runs)
-		(void)xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false, NULL);
+	if (!a->core_runs && xg_getin_leave(a->s->guest, a->s->ops->store, &a->plan.getin, false, NULL))
+		a->owed = true;
 }
 
 /* Also when it could not be spoken to just now: it is tried once more. */
@@ -261,8 +373,6 @@ static void core_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (!a->first)
-		return;
 	if (!a->core)
 		(void)xg_core_open(a->s->guest, &a->os, &a->s->row.core, &a->core, NULL);
 	if (a->core && !xg_core_remove(a->core, NULL))
@@ -277,10 +387,8 @@ static int core_run(void *ctx, struct xg_err *err)
 	struct gva entry;
 	int rc;
 
-	if (!a->first)
-		return 0;
-	snprintf(banner, sizeof(banner), "personality linux-%.60s %.20s sha256 %.16s, installed by the host",
-		 a->os.release, a->personality->note.version, a->personality->digest);
+	snprintf(banner, sizeof(banner), "personality %.15s-%.60s %.20s sha256 %.16s, installed by the host",
+		 a->os.name, a->os.release, a->personality->note.version, a->personality->digest);
 	rc = xg_core_fill(s->guest, a->kernel, a->personality, &s->row.core, banner, &entry, err);
 	if (!rc)
 		rc = xg_core_start(s->guest, s->ops->store, &a->os, &a->plan, &s->row.core, entry, err);
@@ -304,20 +412,18 @@ static void core_announce_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
-	if (a->first)
-		(void)xg_announce_core_remove(a->s->ops->store, a->id.domid, NULL);
+	(void)xg_announce_core_remove(a->s->ops->store, a->id.domid, NULL);
 }
 
 static int core_announce_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_session *s = a->s;
+	struct xg_window_place place = xg_core_place(&s->row.core);
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	int rc;
 
-	if (!a->first)
-		return 0;
-	rc = xg_window_open(s->guest, &a->os, s->row.core.va, s->row.core.text_pages, s->row.core.data_pages, &w, err);
+	rc = xg_window_open(s->guest, &a->os, &place, &w, err);
 	if (!rc)
 		rc = xg_state_frames_put(s->ops->state, s->uuid, w, err);
 	if (!rc)
@@ -354,14 +460,15 @@ static int driver_run(void *ctx, struct xg_err *err)
 	struct attach *a = ctx;
 	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
 	struct xg_device_record *device = &a->row.device;
+	struct xg_window_place place = xg_device_place(device);
 	char banner[160];
 	int rc;
 
-	snprintf(banner, sizeof(banner), "driver %.31s-%.15s %.20s sha256 %.16s", a->driver->note.device, a->driver->note.mode,
-		 a->driver->note.version, a->driver->digest);
+	snprintf(banner, sizeof(banner), "driver %.31s-%.15s %.20s sha256 %.16s", a->driver->note.device,
+		 a->driver->note.mode, a->driver->note.version, a->driver->digest);
 	rc = xg_device_fill(a->core, &a->os, a->driver, a->name, banner, &a->params, device, err);
 	if (!rc)
-		rc = xg_window_open(a->s->guest, &a->os, device->va, device->text_pages, device->data_pages, &w, err);
+		rc = xg_window_open(a->s->guest, &a->os, &place, &w, err);
 	if (!rc)
 		rc = xg_state_frames_put(a->s->ops->state, a->s->uuid, w, err);
 	return rc ? rc : xg_state_device_put(a->s->ops->state, &a->row, err);
@@ -388,7 +495,7 @@ static int open_run(void *ctx, struct xg_err *err)
 static int connect_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	int rc = xg_connect_rings(a->s->ops->store, a->id, &a->rings, a->params.ring_order, err);
+	int rc = xg_connect_rings(a->s->ops->store, a->id, &a->backend, &a->rings, a->params.ring_order, err);
 
 	if (rc)
 		backend_undo(a);
@@ -412,10 +519,12 @@ static int announce_run(void *ctx, struct xg_err *err)
 	return rc;
 }
 
+/* By force, which ends the grants of the rings: the backend must have let go of them. */
 static void add_undo(void *ctx)
 {
 	struct attach *a = ctx;
 
+	backend_undo(a);
 	(void)xg_device_remove(a->core, &a->row.device, a->name, true, NULL);
 }
 
@@ -440,19 +549,19 @@ static int record_run(void *ctx, struct xg_err *err)
 
 /* The grants of the rings end (open_undo) only after the backend has let go of them (connect's undo). */
 static const struct xg_step attach_steps[] = {
-	{ "record the guest", guest_run, guest_undo },
-	{ "make the xenstore areas", areas_run, areas_undo },
-	{ "start the backend", backend_run, backend_undo },
-	{ "enter the guest", enter_run, enter_undo },
-	{ "install the personality", core_run, core_undo },
-	{ "announce the personality", core_announce_run, core_announce_undo },
-	{ XG_STEP_WINDOW, window_run, window_undo },
-	{ "install the driver", driver_run, NULL },
-	{ "open the driver", open_run, open_undo },
-	{ "connect the backend", connect_run, backend_undo },
-	{ "announce the driver", announce_run, announce_undo },
-	{ "add the disk", add_run, add_undo },
-	{ "record", record_run, NULL },
+	{ "record the guest", guest_run, guest_undo, is_first },
+	{ "make the xenstore areas", areas_run, areas_undo, NULL },
+	{ "start the backend", backend_run, backend_undo, NULL },
+	{ "enter the guest", enter_run, enter_undo, is_entered },
+	{ "install the personality", core_run, core_undo, is_entered },
+	{ "announce the personality", core_announce_run, core_announce_undo, is_entered },
+	{ XG_STEP_WINDOW, window_run, window_undo, NULL },
+	{ "install the driver", driver_run, NULL, NULL },
+	{ "open the driver", open_run, open_undo, NULL },
+	{ "connect the backend", connect_run, backend_undo, NULL },
+	{ "announce the driver", announce_run, announce_undo, NULL },
+	{ "add the disk", add_run, add_undo, NULL },
+	{ "record", record_run, NULL, NULL },
 };
 
 static int attach_record(void *ctx, const struct xg_step *step, int done, struct xg_err *err)
@@ -488,7 +597,7 @@ static void attach_begin(struct attach *a)
 	snprintf(a->row.uuid, sizeof(a->row.uuid), "%s", s->uuid);
 	snprintf(a->row.vdev, sizeof(a->row.vdev), "%s", a->name);
 	snprintf(a->row.target, sizeof(a->row.target), "%s", a->spec->target);
-	snprintf(a->row.mode, sizeof(a->row.mode), "virtual");
+	snprintf(a->row.mode, sizeof(a->row.mode), "%s", a->kind->mode);
 	snprintf(a->row.digest, sizeof(a->row.digest), "%s", a->driver->digest);
 	snprintf(a->row.driver, sizeof(a->row.driver), "%s-%s", a->driver->note.device, a->driver->note.mode);
 	snprintf(a->row.version, sizeof(a->row.version), "%s", a->driver->note.version);
@@ -509,7 +618,8 @@ static int attach_work(struct attach *a, struct xg_err *err)
 		return rc;
 	if (a->s->ops->dry_run) {
 		for (i = 0; i < steps.count; i++)
-			tell(a, steps.table[i].name);
+			if (xg_step_needed(&steps.table[i], a))
+				tell(a, steps.table[i].name);
 		return 0;
 	}
 	attach_begin(a);
@@ -522,7 +632,7 @@ static int attach_work(struct attach *a, struct xg_err *err)
 int xg_disk_attach(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, struct xg_attached *ret,
 		   struct xg_err *err)
 {
-	struct attach a = { .spec = spec };
+	struct attach a = { .spec = spec, .backend.fd = -1 };
 	int rc;
 
 	rc = xg_session_open(ops, guest, &a.s, err);

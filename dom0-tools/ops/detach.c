@@ -56,7 +56,11 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	tell(ops, "end the backend");
 	(void)xg_fault_point("end the backend", NULL);
-	went(&f, xg_connect_backend_stop(ops->store, id, &f.now));
+	for (id.half = 0; id.half < 2; id.half++)
+		went(&f, xg_connect_backend_stop(ops->store, id, &f.now));
+	/* One that is stuck in its target never will; that we could not ask is another matter: it can be done again. */
+	if (f.rc && f.rc != -ETIMEDOUT)
+		window = false;
 	if (window) {
 		went(&f, xg_device_remove(core, &row->device, row->vdev, true, &f.now));
 		tell(ops, "close the driver");
@@ -70,7 +74,7 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 	/* What is not done stays on record, with the backend's process, and can be done again. */
 	if (!f.rc)
 		went(&f, xg_announce_device_remove(ops->store, id, &f.now));
-	if (!f.rc)
+	for (id.half = 0; !f.rc && id.half < 2; id.half++)
 		went(&f, xg_connect_areas_remove(ops->store, id, &f.now));
 	if (!f.rc)
 		went(&f, xg_state_device_remove(ops->state, row->uuid, row->devid, &f.now));
@@ -115,6 +119,7 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 		return rc;
 	snprintf(op.uuid, sizeof(op.uuid), "%s", s->uuid);
 	snprintf(op.verb, sizeof(op.verb), "detach");
+	snprintf(op.step, sizeof(op.step), "end the backend");
 	op.devid = id.devid;
 	snprintf(row.state, sizeof(row.state), "detaching");
 	rc = xg_state_operation_put(s->ops->state, &op, err);
@@ -150,15 +155,16 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	if (rc)
 		return rc;
 	if (count)
-		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first", s->guest->info.name,
-			       count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
+		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first",
+			       s->guest->info.name, count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
 	if (s->ops->dry_run) {
 		tell(s->ops, "remove the personality");
 		return 0;
 	}
 	tell(s->ops, "remove the personality");
-	rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
-	if (!rc)
+	/* A module stays: its owner loaded it, and unloads it. */
+	rc = s->row.core.module ? 0 : xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
+	if (core)
 		rc = xg_core_remove(core, err);
 	if (rc && !xg_core_is_gone(rc))
 		return rc;
@@ -172,6 +178,35 @@ int xg_withdraw(struct xg_ops *ops, const char *guest, struct xg_err *err)
 	int rc = xg_session_open(ops, guest, &s, err);
 
 	return rc ? rc : withdraw_work(s, err);
+}
+
+/* ---- forget --------------------------------------------------------------------------------------------------- */
+
+static int forget_disk(void *ctx, struct xg_link_id id, struct xg_err *err)
+{
+	struct xg_store *store = ctx;
+	int rc = xg_connect_backend_stop(store, id, err);
+
+	if (!rc)
+		rc = xg_announce_device_remove(store, id, err);
+	return rc ? rc : xg_connect_areas_remove(store, id, err);
+}
+
+int xg_forget(struct xg_ops *ops, const char *guest, struct xg_err *err)
+{
+	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
+	int rc = xg_session_begin(ops, guest, &s, err);
+
+	if (rc)
+		return rc;
+	tell(ops, "forget the guest");
+	if (ops->dry_run)
+		return 0;
+	/* By what is in xenstore: the record may be another version's, and say nothing to this one. */
+	rc = xg_connect_each(ops->store, s->guest->info.domid, forget_disk, ops->store, err);
+	if (!rc)
+		rc = xg_announce_core_remove(ops->store, s->guest->info.domid, err);
+	return rc ? rc : xg_state_guest_remove(ops->state, s->uuid, err);
 }
 
 /* ---- recover --------------------------------------------------------------------------------------------------- */
@@ -256,9 +291,9 @@ static int recover_core(struct xg_session *s, struct xg_core *core, struct xg_er
 	free(rows);
 	if (rc || count)
 		return rc;
-	rc = core ? xg_core_remove(core, err) : 0;
+	rc = core && !s->row.core.module ? xg_core_remove(core, err) : 0;
 	if (rc == -EBUSY)
-		return 0;	/* a disk that was removed by force is still held open in the guest: it stays, recorded */
+		return 0;	/* a disk that was removed by force is held open in the guest yet: it stays, recorded */
 	if (!rc)
 		rc = xg_announce_core_remove(s->ops->store, s->guest->info.domid, err);
 	if (rc)
@@ -274,15 +309,22 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 	int rc;
 
 	rc = xg_state_operation_get(s->ops->state, s->uuid, &op, err);
+	if (rc == -EPROTO)
+		return xg_fail(err, EPROTO,
+			       "another version of xengraft left its work on guest '%s' unfinished: let that one "
+			       "finish it, or give it up by 'xengraft withdraw --forget %s'", s->guest->info.name,
+			       s->guest->info.name);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up", (long long)op.pid, op.verb,
-	       op.devid, op.step);
+	notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up", (long long)op.pid,
+	       op.verb, op.devid, op.step);
+	/* The plan's frames are those of the domain that it was made for. */
+	op.getting_in = op.getting_in && op.domid == s->guest->info.domid;
 	rc = recover_reach(s, &op, &core, err);
 	if (!rc && core && !strcmp(op.step, XG_STEP_WINDOW))
 		rc = recover_window(s, core, err);
 	if (!rc)
-		rc = recover_device(s, core, &op, err);
+		rc = strcmp(op.verb, "swap") ? recover_device(s, core, &op, err) : xg_swap_recover(s, core, &op, err);
 	if (!rc && !strcmp(op.verb, "attach"))
 		rc = recover_core(s, core, err);
 	if (rc)
@@ -293,35 +335,30 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 /* ---- sweep ------------------------------------------------------------------------------------------------------ */
 
 /*
- * Is the domain with that id another one than the record's, or none? Only what Xen says counts: that we could not
- * ask must not cost a running guest its disks.
+ * The domain of the record's guest: its UUID counts, not its id, for a guest that is restored gets another one. While
+ * one moves from here to here there are two of them: the one that the record knows is it as long as it is there.
+ * NULL: gone.
  */
-static bool guest_is_gone(const struct xg_guest_row *row)
+static const struct xg_domain *guest_domain(const struct xg_guest_row *row, const struct xg_domain *all, size_t count)
 {
-	char id[16], uuid[XG_UUID_TEXT];
-	struct xg_guest *g;
-	int rc;
+	const struct xg_domain *found = NULL;
+	char uuid[XG_UUID_TEXT];
+	size_t i;
 
-	snprintf(id, sizeof(id), "%u", row->domid);
-	rc = xg_guest_open(id, &g, NULL);
-	if (rc)
-		return rc == -ENOENT;
-	xg_uuid_text(g->info.uuid, uuid);
-	xg_guest_close(g);
-	return strcmp(uuid, row->uuid) != 0;
+	for (i = 0; i < count; i++) {
+		xg_uuid_text(all[i].uuid, uuid);
+		if (strcmp(uuid, row->uuid))
+			continue;
+		if (all[i].domid == row->domid)
+			return &all[i];
+		if (!all[i].dying)
+			found = &all[i];
+	}
+	return found;
 }
 
-/* The id may be another domain's by now, with disks of its own. */
-static bool areas_are_of(struct xg_ops *ops, struct xg_link_id id, const char *uuid)
-{
-	char path[XG_STORE_PATH_MAX + 16], value[64] = "";
-
-	xg_backend_path(id, path);
-	strncat(path, "/domain-uuid", sizeof(path) - strlen(path) - 1);
-	return !xg_store_read(ops->store, path, value, sizeof(value), NULL) && !strcmp(value, uuid);
-}
-
-static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *guest, struct xg_err *err)
+/* Backends and areas under the id that GUEST had. */
+static int sweep_areas(struct xg_ops *ops, const struct xg_guest_row *guest, struct xg_err *err)
 {
 	struct xg_device_row *rows;
 	size_t count, i;
@@ -330,35 +367,103 @@ static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *guest, str
 	rc = xg_state_device_list(ops->state, guest->uuid, &rows, &count, err);
 	if (rc)
 		return rc;
-	for (i = 0; !rc && i < count; i++) {
-		struct xg_link_id id = { .domid = guest->domid, .devid = rows[i].devid };
+	for (i = 0; !rc && i < count * 2; i++) {
+		struct xg_link_id id = { .domid = guest->domid, .devid = rows[i / 2].devid, .half = i % 2 };
 
-		if (!areas_are_of(ops, id, guest->uuid))
+		/* The id may be another domain's by now, with disks of its own. */
+		if (!xg_connect_is_of(ops->store, id, guest->uuid))
 			continue;
 		rc = xg_connect_backend_stop(ops->store, id, err);
 		if (!rc)
 			rc = xg_connect_areas_remove(ops->store, id, err);
 	}
 	free(rows);
+	return rc;
+}
+
+/*
+ * A guest of that UUID runs under another id. Restored: its personality is where it was, and a PV guest's page tables
+ * are elsewhere, which *GUEST then tells. -ESTALE, -ENODEV, or -ENOENT while it boots: it began anew.
+ */
+static int moved_look(struct xg_guest_row *guest, uint32_t domid)
+{
+	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
+	struct xg_kernel *k = NULL;
+	struct xg_guest *g;
+	char id[16];
+	int rc;
+
+	snprintf(id, sizeof(id), "%u", domid);
+	rc = xg_guest_open(id, &g, NULL);
+	if (rc)
+		return rc;
+	rc = xg_kernel_open(g, &k, NULL);
+	if (!rc)
+		rc = xg_core_open(g, xg_kernel_os(k), &guest->core, &core, NULL);
+	if (!rc)
+		guest->os = *xg_kernel_os(k);
+	xg_core_close(xg_take(core));
+	xg_kernel_close(k);
+	xg_guest_close(g);
+	return rc;
+}
+
+static bool began_anew(int rc)
+{
+	return xg_core_is_gone(rc) || rc == -ENOENT;
+}
+
+/*
+ * What is in a restored guest's memory is there still; its backends are not. Cannot be told yet: the next one looks
+ * again.
+ */
+static int sweep_moved(struct xg_ops *ops, struct xg_guest_row *guest, uint32_t domid, struct xg_err *err)
+{
+	int is = guest->core.va.v ? moved_look(guest, domid) : -ESTALE, rc;
+
+	if (is && !began_anew(is))
+		return 0;
+	rc = sweep_areas(ops, guest, err);
+	if (rc)
+		return rc;
+	if (is)
+		return xg_state_guest_remove(ops->state, guest->uuid, err);
+	notice(ops, "guest '%s' was restored as domain %u: its disks have lost their backends", guest->name, domid);
+	guest->domid = domid;
+	return xg_state_guest_put(ops->state, guest, err);
+}
+
+static int sweep_guest(struct xg_ops *ops, struct xg_guest_row *guest, const struct xg_domain *domain,
+		       struct xg_err *err)
+{
+	int rc;
+
+	if (domain)
+		return domain->domid == guest->domid ? 0 : sweep_moved(ops, guest, domain->domid, err);
+	rc = sweep_areas(ops, guest, err);
 	return rc ? rc : xg_state_guest_remove(ops->state, guest->uuid, err);
 }
 
 int xg_sweep(struct xg_ops *ops, struct xg_err *err)
 {
-	struct xg_guest_row *rows;
-	size_t count, i;
+	struct xg_domain *domains xg_auto_free = NULL;
+	struct xg_guest_row *rows xg_auto_free = NULL;
+	size_t count, i, domain_count;
 	int rc, now;
 
 	if (ops->dry_run)
 		return 0;
 	rc = xg_state_guest_list(ops->state, &rows, &count, err);
+	if (rc || !count)
+		return rc;
+	/* Only what Xen says counts: that we could not ask must not cost a running guest its disks. */
+	rc = xg_domains(&domains, &domain_count, err);
 	if (rc)
 		return rc;
 	for (i = 0; i < count; i++) {
-		now = guest_is_gone(&rows[i]) ? sweep_guest(ops, &rows[i], rc ? NULL : err) : 0;
+		now = sweep_guest(ops, &rows[i], guest_domain(&rows[i], domains, domain_count), rc ? NULL : err);
 		if (!rc)
 			rc = now;
 	}
-	free(rows);
 	return rc;
 }

@@ -2,15 +2,23 @@
 noinst_LIBRARIES += dom0-tools/ops/libxgops.a
 dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/attach.c \
+	dom0-tools/ops/backend_blkback.c \
+	dom0-tools/ops/backend_kind.c \
+	dom0-tools/ops/backend_kind.h \
+	dom0-tools/ops/backend_process.c \
 	dom0-tools/ops/connect.c \
 	dom0-tools/ops/connect.h \
 	dom0-tools/ops/detach.c \
+	dom0-tools/ops/generate.c \
+	dom0-tools/ops/generate.h \
+	dom0-tools/ops/images.c \
 	dom0-tools/ops/interrupt.c \
 	dom0-tools/ops/interrupt.h \
 	dom0-tools/ops/ops.c \
 	dom0-tools/ops/ops.h \
 	dom0-tools/ops/policy.c \
 	dom0-tools/ops/policy.h \
+	dom0-tools/ops/swap.c \
 	dom0-tools/ops/teardown.h \
 	dom0-tools/ops/vdev.c \
 	dom0-tools/ops/vdev.h

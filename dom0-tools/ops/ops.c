@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Opening and closing: the tools' own connections, a guest's lock, the images. Called by every operation. */
+/* Opening and closing: the tools' own connections, a guest's lock. Called by every operation. */
 #include "dom0-tools/ops/ops.h"
 
 #include <fcntl.h>
@@ -14,6 +14,8 @@
 #include "hotswap/wait.h"
 
 #define LOCK_WAIT_MS 10000
+/* A personality takes a slow Dom0 two minutes, or more when it has other things to do. */
+#define GENERATE_MS 600000
 
 static const char *env_or(const char *name, const char *fallback)
 {
@@ -36,11 +38,16 @@ int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
 	int rc;
 
 	ops->backend_program = env_or("XENGRAFT_BACKEND", XG_LIBEXECDIR "/xengraft-backend");
-	ops->image_path = env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR);
 	ops->policy = env_or("XENGRAFT_POLICY", XG_SYSCONFDIR "/policy");
 	ops->log_dir = env_or("XENGRAFT_LOGDIR", "/var/log/xen");
 	ops->run_dir = env_or("XENGRAFT_RUNDIR", XG_RUNDIR);
-	rc = make_dir(state_dir, 0700, err);
+	ops->generator = env_or("XENGRAFT_GEN", XG_BINDIR "/xengraft-gen");
+	ops->generate_ms = GENERATE_MS;
+	if ((size_t)snprintf(ops->work_dir, sizeof(ops->work_dir), "%s/generate", state_dir) >= sizeof(ops->work_dir))
+		return xg_fail_errno(err, ENAMETOOLONG, "%.100s...", state_dir);
+	rc = xg_repo_paths(&ops->repo_paths, err);
+	if (!rc)
+		rc = make_dir(state_dir, 0700, err);
 	if (!rc)
 		rc = make_dir(ops->run_dir, 0700, err);
 	snprintf(path, sizeof(path), "%s/state.db", state_dir);
@@ -55,6 +62,7 @@ int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
 
 void xg_ops_close(struct xg_ops *ops)
 {
+	xg_repo_close(xg_take(ops->repo));
 	xg_store_close(xg_take(ops->store));
 	xg_state_close(xg_take(ops->state));
 }
@@ -115,7 +123,7 @@ void xg_session_close(struct xg_session *s)
 	free(s);
 }
 
-int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
+int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
 {
 	struct xg_session *s xg_auto(xg_session_close_p) = calloc(1, sizeof(*s));
 	int rc;
@@ -141,68 +149,21 @@ int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **r
 		if (rc == -ENOENT)
 			rc = 0;
 	}
-	if (!rc && !ops->dry_run)
-		rc = xg_recover(s, err);
 	if (rc)
 		return rc;
 	*ret = xg_take(s);
 	return 0;
 }
 
-/* ---- images ---------------------------------------------------------------------------------------------------- */
-
-/* Loads NAME from the first directory that has it. */
-static int image_find(const char *dirs, const char *name, struct xg_image **ret, struct xg_err *err)
+int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
 {
-	char path[1024];
-	const char *dir = dirs, *end;
-	int rc = -ENOENT;
+	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
+	int rc = xg_session_begin(ops, guest, &s, err);
 
-	while (*dir && rc == -ENOENT) {
-		end = strchrnul(dir, ':');
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(end - dir), dir, name);
-		rc = xg_image_load(path, ret, err);
-		dir = *end ? end + 1 : end;
-	}
-	return rc;
-}
-
-int xg_personality_find(const struct xg_ops *ops, const struct xg_os *os, struct xg_image **ret, struct xg_err *err)
-{
-	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
-	char name[sizeof(os->release) + 32];
-	int rc;
-
-	/* The release is the guest's word: it must not lead out of the directory. */
-	if (!os->release[0] || strchr(os->release, '/') || os->release[0] == '.')
-		return xg_fail(err, ENOENT, "no personality for %s '%s'", os->name, os->release);
-	snprintf(name, sizeof(name), "%s-%s.o", os->name, os->release);
-	rc = image_find(ops->image_path, name, &image, err);
-	if (rc == -ENOENT)
-		return xg_fail(err, ENOENT, "no personality for %s %s in %s: 'xengraft-build-image --release %s' makes one",
-			       os->name, os->release, ops->image_path, os->release);
+	if (!rc && !ops->dry_run)
+		rc = xg_recover(s, err);
 	if (!rc)
-		rc = xg_core_image_fits(image, os, err);
-	if (!rc)
-		*ret = xg_take(image);
-	return rc;
-}
-
-int xg_driver_find(const struct xg_ops *ops, const char *device, const char *mode, struct xg_image **ret,
-		   struct xg_err *err)
-{
-	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
-	char name[80];
-	int rc;
-
-	snprintf(name, sizeof(name), "%s-%s.o", device, mode);
-	rc = image_find(ops->image_path, name, &image, err);
-	if (rc == -ENOENT)
-		return xg_fail(err, ENOENT, "no %s driver for %s in %s", mode, device, ops->image_path);
-	if (!rc)
-		rc = xg_device_image_fits(image, "block", mode, err);
-	if (!rc)
-		*ret = xg_take(image);
+		*ret = xg_take(s);
 	return rc;
 }
 

@@ -11,20 +11,27 @@
 
 #include "dom0-tools/inspect/inspect.h"
 #include "dom0-tools/ops/connect.h"
+#include "driver-repo/repo.h"
 #include "hotswap/state.h"
 
 struct xg_ops {
 	struct xg_store *store;
 	struct xg_state *state;
 	const char *backend_program;	/* absolute path of xengraft-backend */
-	const char *image_path;		/* directories with images, ':' between them */
+	struct xg_repo_paths repo_paths;
+	struct xg_repo *repo;		/* opened when an image is looked for */
 	const char *policy;		/* path of the policy file */
 	const char *log_dir;		/* for the backends' logs */
 	const char *run_dir;		/* for the guests' locks */
+	const char *generator;		/* absolute path of xengraft-gen */
+	char work_dir[512];		/* where images are generated */
+	unsigned int generate_ms;	/* how long that may take */
 	bool dry_run;
 	/* May be NULL. A step begins ("inspect the guest"), or something is worth telling (notice). */
 	void (*progress)(void *ctx, const char *step);
 	void (*notice)(void *ctx, const char *text);
+	/* May be NULL. What was decided, and why: which image was chosen. */
+	void (*detail)(void *ctx, const char *text);
 	void *ctx;
 };
 
@@ -43,9 +50,12 @@ struct xg_session {
 
 /*
  * Opens GUEST for work: policy, lock, recovery. -EPERM: the policy says no; -EAGAIN: locked by another
- * operation for longer than ten seconds; -EINVAL: paused, shutting down or crashed.
+ * operation for longer than ten seconds; -EINVAL: paused, shutting down or crashed; -EPROTO: what another version
+ * of this program left unfinished cannot be read.
  */
 int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err);
+/* The same without the recovery: for who is about to forget what there is to recover. */
+int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err);
 void xg_session_close(struct xg_session *s);
 XG_DEFINE_AUTO(struct xg_session, xg_session_close)
 
@@ -69,13 +79,63 @@ int xg_disk_detach(struct xg_ops *ops, const char *guest, const char *vdev, bool
 /* Takes the personality out of a guest that has no device left. 0 when there is none. */
 int xg_withdraw(struct xg_ops *ops, const char *guest, struct xg_err *err);
 
+/*
+ * Dom0's side of GUEST alone: ends backends, removes areas and the record, whatever state they are in. What is in the
+ * guest stays there until it boots anew, and does nothing any more.
+ */
+int xg_forget(struct xg_ops *ops, const char *guest, struct xg_err *err);
+
+#define XG_SWAP_WISH_MAX_MS 10000u
+
+/* How a swap is wanted. */
+struct xg_swap_wish {
+	const char *driver;		/* "virtual", "paravirtual" or the path of a driver's image; NULL: `image` */
+	struct xg_image *image;		/* borrowed */
+	const char *reason;		/* for the history: "swap", "upgrade", "rollback" */
+	unsigned int deadline_ms;	/* of the hold; 0: 30; at most XG_SWAP_WISH_MAX_MS */
+	bool force;			/* a backend that does not answer is ended, and what it had is done again */
+};
+
+struct xg_swapped {
+	struct xg_history_row history;	/* as it was recorded */
+	struct xg_guest_row guest;
+};
+
+/*
+ * Gives a disk that is in use another driver. -EAGAIN: the backend did not finish what it had within the deadline, nothing
+ * has changed; -EINVAL: target or driver do not suit. When it fails the old driver serves as before, unless the text says
+ * that its backend had been dead, or was ended by force.
+ */
+int xg_disk_swap(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
+		 struct xg_swapped *ret, struct xg_err *err);
+/* Back to the driver before the last swap: -ENOENT when there was none. WISH: deadline and force count. */
+int xg_disk_rollback(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
+		     struct xg_swapped *ret, struct xg_err *err);
+/*
+ * Swaps ROW's driver for the one that the images have for its mode now. 1: it is that one already. Called for each row
+ * of xg_state_device_list().
+ */
+int xg_disk_upgrade(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
+		    const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
+
 /* Looks up GUEST's DEVICE in the record; without a lock, for listing and status. */
 int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, struct xg_guest **ret_guest,
 		   struct xg_guest_row *ret_row, struct xg_device_row *ret_device, struct xg_err *err);
 
-/* The personality that fits OS among the images; -ENOENT with what would bring one. */
-int xg_personality_find(const struct xg_ops *ops, const struct xg_os *os, struct xg_image **ret, struct xg_err *err);
-int xg_driver_find(const struct xg_ops *ops, const char *device, const char *mode, struct xg_image **ret,
-		   struct xg_err *err);
+/*
+ * The personality that fits OS, and the driver of DEVICE that fits in MODE, from the repository: what comes back is what
+ * its signature was checked over. A first use makes the repository (but not in a dry run). -ENOENT with what would bring
+ * one; -EPERM, -ENOTUNIQ, -EBADMSG as in driver-repo/resolve.h.
+ *
+ * _find() only looks. _get() generates what is not there (generate.h), which takes minutes: *ret_made says so (may be
+ * NULL). In a dry run it says that it would: *ret stays NULL then.
+ */
+int xg_personality_find(struct xg_ops *ops, const struct xg_os *os, struct xg_image **ret, struct xg_err *err);
+int xg_personality_get(struct xg_ops *ops, const struct xg_os *os, struct xg_image **ret, bool *ret_made,
+		       struct xg_err *err);
+int xg_driver_get(struct xg_ops *ops, const struct xg_os *os, const char *device, const char *mode,
+		  struct xg_image **ret, struct xg_err *err);
+/* The driver that the repository has under NAME, the first digits of its digest, if it may be installed. */
+int xg_driver_named(struct xg_ops *ops, const char *name, struct xg_image **ret, struct xg_err *err);
 
 #endif

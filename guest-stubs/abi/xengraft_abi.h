@@ -16,6 +16,7 @@
  *     |         half B     |
  *     +--------------------+ header_va                 data: writable, never executable
  *     | header page        |   struct xg_core_header or struct xg_device_header
+ *     | device: B's header |   a page, where data_pages is even; where it is odd, an early Dom0's, there is none
  *     | data               |   the image's .data and .bss (device: half A's, then half B's)
  *     +--------------------+
  *
@@ -123,7 +124,18 @@ enum xg_command_op {
 				   holds a removed disk open; success is not answered, see `state` */
 	XG_CMD_DEVICE_HOLD = 10,	/* args: window_va; new requests wait (used by a swap) */
 	XG_CMD_DEVICE_RELEASE = 11,	/* args: window_va */
+	/*
+	 * Appended: a driver takes another's place while the disk is in use; see "Swap" in docs/abi.md. NOTSUPP from a
+	 * personality that is older.
+	 */
+	XG_CMD_DEVICE_OPEN_NEXT = 12,	/* args: window_va, header_va of the half that is not in use: its driver's OPEN */
+	XG_CMD_DEVICE_SWITCH = 13,	/* args: window_va, microseconds, XG_SWITCH_*; values: hold in ns, held, in flight,
+				   replayed. BUSY: not drained in time, the driver is the one it was */
+	XG_CMD_DEVICE_CLOSE_OTHER = 14,	/* args: window_va; CLOSE of the half that is not in use */
 };
+
+#define XG_SWITCH_REPLAY 0x01u		/* what is not done in time goes to the next driver: the backend that had it is dead */
+#define XG_SWITCH_MAX_US 10000000u
 
 struct xg_command {
 	uint32_t seq;
@@ -237,9 +249,47 @@ struct xg_queue {
 	uint64_t personality;	/* the personality's own */
 };
 
+/*
+ * ---- Devices that reach the guest's memory themselves -------------------------------------------------------------
+ *
+ * Appended to version 1. A driver that needs it checks that the header (xg_device_header.size) and the table of
+ * services (xg_services.size) reach that far, and answers OPEN with -XG_E_NOTSUPP where they don't.
+ *
+ * Who brings the device up (resets it, negotiates, knows its admin queue: Dom0, or the personality of a guest that owns
+ * the device) fills in xg_direct_params before OPEN. OPEN makes the rings and publishes where the device finds them; then
+ * that same party creates the queues in the device; then START. Before CLOSE it deletes them, or resets the device: from
+ * then on their memory is somebody else's. Bring-up is never the driver's.
+ */
+struct xg_direct_params {
+	uint64_t features;	/* what was negotiated, in the device's own numbering: virtio's feature bits; NVMe: 0 */
+	uint32_t doorbell_stride;	/* bytes: NVMe 4 << CAP.DSTRD; virtio notify_off_multiplier; IN */
+	uint32_t doorbell_bytes;	/* of registers behind doorbells_map(); IN */
+	uint32_t unit;		/* which part of the device: NVMe's namespace; else 0; IN */
+	uint32_t max_entries;	/* of one ring of the device, 0: no limit but the driver's; IN */
+	uint32_t max_segments;	/* 0: no limit but the driver's (virtio-blk seg_max); IN */
+	uint32_t max_sectors;	/* of XG_ABI_SECTOR bytes in one request; 0: no limit (NVMe MDTS); IN */
+	uint32_t segment_boundary;	/* OUT with OPEN. Not 0: each segment of a request but the first begins, and each but the
+				   last ends, at a multiple of it (NVMe's pages) */
+	uint32_t pad;
+};
+
+#define XG_DIRECT_RINGS 3
+
+/* One queue of such a device. OUT is the guest's to write: Dom0 checks it as hostile. */
+struct xg_direct_queue {
+	uint64_t ring[XG_DIRECT_RINGS];	/* bus addresses: NVMe SQ, CQ, 0; virtio descriptors, driver's, device's ring; OUT */
+	uint32_t entries;	/* of each ring; OUT */
+	uint32_t doorbell;	/* index, times doorbell_stride: NVMe 2 * queue id (its CQ's is the next); virtio
+				   queue_notify_off; IN */
+	uint32_t number;	/* the queue's own in the device: NVMe queue id, virtio queue index; IN */
+	uint32_t vector;	/* of the device's interrupts, for interrupt_open(); IN */
+};
+
+#define XG_BUS_NONE 0xffffffffffffffffULL	/* no bus address */
+
 enum xg_device_state {
 	XG_DEV_NONE = 0,
-	XG_DEV_OPEN = 1,	/* OPEN has run */
+	XG_DEV_OPEN = 1,	/* OPEN has run; of the half that is not in use: another one is LIVE */
 	XG_DEV_LIVE = 2,	/* the disk is there */
 	XG_DEV_REMOVED = 3,	/* the disk is gone, CLOSE owed */
 };
@@ -257,7 +307,7 @@ struct xg_device_header {
 	uint32_t class_id;	/* enum xg_class; IN */
 	uint32_t state;		/* enum xg_device_state; OUT */
 	uint32_t backend_domid;	/* IN */
-	uint32_t live_half;	/* 0: A, 1: B; IN */
+	uint32_t live_half;	/* whose header this is, 0: A, 1: B; IN */
 	uint64_t entry[XG_ENTRY_SLOTS];	/* IN; guest-virtual, 0 where there is none */
 	uint64_t services;	/* struct xg_services *; OUT, set by the personality before OPEN */
 	uint64_t driver;	/* the driver's own, set by OPEN; OUT */
@@ -278,9 +328,22 @@ struct xg_device_header {
 		uint32_t in;
 		uint32_t pad[15];
 	} calls[16];
+	/* Appended, see above. A header of an earlier writer ends before it. */
+	struct xg_direct_params direct;	/* IN, before XG_CMD_DEVICE_OPEN */
+	struct xg_direct_queue direct_queues[XG_QUEUES_MAX];
+	/*
+	 * Appended with the swap: what each queue of this half's driver was given and has completed since OPEN, a
+	 * cache line each. The personality's; Dom0 sees by it whether a driver that took over gets on.
+	 */
+	uint64_t pad1[3];
+	struct {
+		uint64_t taken, completed;
+		uint64_t pad[6];
+	} counts[XG_QUEUES_MAX];
 };
 
 #define XG_CALL_SLOTS 16
+#define XG_DEVICE_HEADER_FIRST 1856u	/* bytes of the header that every writer of version 1 knows */
 
 /* A driver's view of its device is the header itself. */
 #define xg_device xg_device_header
@@ -357,7 +420,23 @@ struct xg_services {
 
 	/* any. One line for the guest's kernel log. */
 	void (*log)(struct xg_device *dev, const char *text);
+
+	/*
+	 * Appended; NULL, or beyond `size`, where the personality cannot do it. All of them or none.
+	 *
+	 * any. Where the device finds FRAME (a segment's, or memory_frame()'s): the address of its first byte on the
+	 * device's bus, or XG_BUS_NONE. Frames that follow each other need not do so on the bus.
+	 */
+	uint64_t (*bus_address)(struct xg_device *dev, uint64_t frame);
+	/* sleep. Once a device. Its doorbells, direct.doorbell_bytes of them, mapped uncached; NULL when that can't be. */
+	void *(*doorbells_map)(struct xg_device *dev);
+	void (*doorbells_unmap)(struct xg_device *dev, void *va);
+	/* sleep. From here on the interrupt direct_queues[Q].vector calls EVENT; 0 or -XG_E_*. */
+	int (*interrupt_open)(struct xg_device *dev, uint32_t q);
+	void (*interrupt_close)(struct xg_device *dev, uint32_t q);	/* waits until no EVENT runs */
 };
+
+#define XG_SERVICES_FIRST 112u		/* bytes of the table that every personality of version 1 offers */
 
 typedef int (*xg_entry_device_fn)(struct xg_device *dev);
 typedef int (*xg_entry_submit_fn)(struct xg_device *dev, uint32_t q, struct xg_request *req);
@@ -377,7 +456,8 @@ typedef void (*xg_entry_close_fn)(struct xg_device *dev);
  *
  * Each image says what it is in the ELF note section .note.xengraft: one note, name "xengraft", type
  * XG_NOTE_IMAGE, whose contents are lines "key=value\n": kind (personality, driver), abi, os, release, build-id, arch,
- * class, device, mode, version, licence. Keys may appear once; unknown keys are kept and ignored.
+ * class, device, mode, needs, version, licence. Keys may appear once; unknown keys are kept and ignored. `needs` and, in a
+ * personality, `offers` are words with commas between them: grants, events, direct.
  */
 struct xg_driver {
 	uint32_t version;

@@ -51,7 +51,7 @@ static irqreturn_t core_event(int irq, void *arg)
 
 	if (news)
 		xg_core_kick();
-	xen_irq_lateeoi(irq, news ? 0 : XEN_EOI_FLAG_SPURIOUS);
+	os_event_done(irq, !news);
 	return IRQ_HANDLED;
 }
 
@@ -70,7 +70,7 @@ static int channel_open(void)
 
 static void channel_close(void)
 {
-	unbind_from_irqhandler(core.irq, &core);
+	os_event_unbind(core.irq, &core);
 	core.irq = 0;
 }
 
@@ -146,6 +146,12 @@ static int run_on_window(const struct xg_command *c, struct xg_window *window)
 		return xg_device_hold(window, true);
 	case XG_CMD_DEVICE_RELEASE:
 		return xg_device_hold(window, false);
+	case XG_CMD_DEVICE_OPEN_NEXT:
+		return xg_device_open_next(window, c->args[1]);
+	case XG_CMD_DEVICE_SWITCH:
+		return xg_device_switch(window, c->args[1], c->args[2]);
+	case XG_CMD_DEVICE_CLOSE_OTHER:
+		return xg_device_close_other(window);
 	default:
 		return -XG_E_NOTSUPP;
 	}
@@ -196,14 +202,15 @@ static void take_command(void)
 
 static void take_job(void)
 {
+	uint64_t values[XG_REPLY_VALUES] = { 0 };
 	int rc;
 
 	if (!core.pending)
 		return;
-	rc = xg_device_job_result(core.pending_window);
+	rc = xg_device_job_result(core.pending_window, values);
 	if (rc == 1)
 		return;
-	answer(core.pending, rc, NULL);
+	answer(core.pending, rc, values);
 	core.pending = 0;
 }
 
@@ -241,6 +248,7 @@ static int start(struct xg_core_header *header)
 	if (!header_valid(header))
 		return -XG_E_INVAL;
 	core.header = header;
+	xg_window_own(header->window_va);
 	init_completion(&core.kick);
 	rc = channel_open();
 	if (rc)

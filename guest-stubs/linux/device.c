@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The life of one device in its window: OPEN, ADD, RESIZE, HOLD, REMOVE, CLOSE. Called by the command thread
- * alone. ADD and REMOVE wait for I/O, and a backend may be gone for good: they go on in a work item, so that
- * the thread can still serve the REMOVE by force that ends the wait.
+ * The life of one device in its window: OPEN, ADD, RESIZE, HOLD, REMOVE, CLOSE, and OPEN_NEXT, SWITCH, CLOSE_OTHER.
+ * Called by the command thread alone. ADD, REMOVE and SWITCH wait for I/O, and a backend may be gone for good: they go on
+ * in a work item, so that the thread can still serve the REMOVE by force that ends the wait.
  *
  * Must never run the driver on a header that was not checked, and never wait without an end.
  */
 #include <linux/slab.h>
+#include <linux/smp.h>
 
 #include "personality.h"
 
@@ -56,31 +57,30 @@ static bool limits_valid(const struct xg_block_limits *l)
 	       l->queue_depth >= 1 && l->queue_depth <= XG_QUEUE_DEPTH_MAX;
 }
 
-static bool entries_valid(const struct xg_window *window)
+static bool entries_valid(const struct xg_window *window, const struct xg_device_header *h)
 {
 	uint64_t end = window->va + (uint64_t)window->text_pages * PAGE_SIZE;
 	unsigned int i;
 
 	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
-		if (window->header->entry[i] < window->va || window->header->entry[i] >= end)
+		if (h->entry[i] < window->va || h->entry[i] >= end)
 			return false;
 	return true;
 }
 
-static bool header_valid(const struct xg_window *window)
+static bool header_valid(const struct xg_window *window, const struct xg_device_header *h)
 {
-	const struct xg_device_header *h = window->header;
-
-	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= sizeof(*h) &&
+	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= XG_DEVICE_HEADER_FIRST &&
 	       h->window_va == window->va && h->header_va == (uint64_t)h && h->text_pages == window->text_pages &&
 	       h->data_pages == window->data_pages && h->class_id == XG_CLASS_BLOCK && h->backend_domid < DOMID_FIRST_RESERVED &&
-	       text_valid(h->banner, sizeof(h->banner)) && name_valid(h->name, sizeof(h->name)) && entries_valid(window);
+	       text_valid(h->banner, sizeof(h->banner)) && name_valid(h->name, sizeof(h->name)) && entries_valid(window, h);
 }
 
 /* ---- Calls into the driver from the thread ------------------------------------------------------------------- */
 
-static int driver_call(struct xg_device_header *dev, unsigned int entry)
+int xg_side_call(struct xg_side *side, unsigned int entry)
 {
+	struct xg_device_header *dev = side->header;
 	xg_entry_device_fn fn = (xg_entry_device_fn)xg_call_begin(dev, XG_CALL_SLOT_THREAD, entry);
 	int rc = fn(dev);
 
@@ -88,14 +88,14 @@ static int driver_call(struct xg_device_header *dev, unsigned int entry)
 	return rc;
 }
 
-static void driver_close(struct xg_disk *disk)
+void xg_side_close(struct xg_side *side)
 {
-	struct xg_device_header *dev = disk->header;
+	struct xg_device_header *dev = side->header;
 	xg_entry_close_fn fn;
 
-	if (disk->closed)
+	if (!dev || side->closed)
 		return;
-	disk->closed = true;
+	side->closed = true;
 	fn = (xg_entry_close_fn)xg_call_begin(dev, XG_CALL_SLOT_THREAD, XG_ENTRY_CLOSE);
 	fn(dev);
 	xg_call_end(dev, XG_CALL_SLOT_THREAD);
@@ -113,10 +113,10 @@ static void queues_live(struct xg_disk *disk, bool live)
 	}
 }
 
-static void set_state(struct xg_disk *disk, enum xg_device_state state)
+void xg_side_show_state(struct xg_side *side, enum xg_device_state state)
 {
 	/* What the state announces before the state. Partner: Dom0 reads the state first. */
-	smp_store_release(&disk->header->state, state);
+	smp_store_release(&side->header->state, state);
 }
 
 /* ---- OPEN ------------------------------------------------------------------------------------------------------ */
@@ -129,8 +129,27 @@ static void queue_init(struct xg_disk *disk, uint32_t q)
 
 	queue->disk = disk;
 	queue->index = q;
+	queue->side = disk->side;
 	spin_lock_init(&queue->lock);
-	snprintf(queue->irq_name, sizeof(queue->irq_name), "xengraft-%s-%u", disk->name, q);
+}
+
+/* HEADER was checked. */
+static void side_init(struct xg_side *side, struct xg_disk *disk, struct xg_device_header *header,
+		      const struct xg_block_params *params)
+{
+	uint32_t q;
+
+	memset(side, 0, sizeof(*side));
+	side->disk = disk;
+	side->header = header;
+	side->params = *params;
+	side->counts = header->size >= offsetof(struct xg_device_header, counts) + sizeof(header->counts);
+	for (q = 0; q < XG_QUEUES_MAX; q++) {
+		side->queues[q].side = side;
+		side->queues[q].index = q;
+		snprintf(side->queues[q].irq_name, sizeof(side->queues[q].irq_name), "xengraft-%s-%s%u", disk->name,
+			 side == &disk->sides[0] ? "" : "b", q);
+	}
 }
 
 static struct xg_disk *disk_new(struct xg_device_header *header, const struct xg_block_params *params)
@@ -140,30 +159,31 @@ static struct xg_disk *disk_new(struct xg_device_header *header, const struct xg
 
 	if (!disk)
 		return NULL;
-	disk->header = header;
+	disk->side = &disk->sides[0];
 	disk->params = *params;
 	disk->nr_queues = params->nr_queues;
 	memcpy(disk->name, header->name, sizeof(disk->name));
+	side_init(disk->side, disk, header, params);
 	INIT_WORK(&disk->work, disk_work);
 	for (q = 0; q < disk->nr_queues; q++)
 		queue_init(disk, q);
 	return disk;
 }
 
-static int driver_open(struct xg_disk *disk)
+static int side_open(struct xg_side *side)
 {
-	struct xg_device_header *dev = disk->header;
+	struct xg_device_header *dev = side->header;
 	int rc;
 
 	dev->services = (uint64_t)&xg_linux_services;
-	dev->personality = (uint64_t)disk;
-	rc = driver_call(dev, XG_ENTRY_OPEN);
+	dev->personality = (uint64_t)side;
+	rc = xg_side_call(side, XG_ENTRY_OPEN);
 	if (rc)
 		return rc;
-	disk->limits = dev->limits;
-	if (limits_valid(&disk->limits))
+	side->limits = dev->limits;
+	if (limits_valid(&side->limits))
 		return XG_E_OK;
-	driver_close(disk);
+	xg_side_close(side);
 	return -XG_E_INVAL;
 }
 
@@ -175,18 +195,19 @@ int xg_device_open(struct xg_window *window)
 
 	if (window->disk)
 		return -XG_E_EXIST;
-	if (!header_valid(window) || !params_valid(&params))
+	if (!header_valid(window, window->header) || !params_valid(&params))
 		return -XG_E_INVAL;
 	disk = disk_new(window->header, &params);
 	if (!disk)
 		return -XG_E_NOMEM;
-	rc = driver_open(disk);
+	rc = side_open(disk->side);
 	if (rc) {
 		kvfree(disk);
 		return rc;
 	}
+	disk->limits = disk->side->limits;
 	window->disk = disk;
-	set_state(disk, XG_DEV_OPEN);
+	xg_side_show_state(disk->side, XG_DEV_OPEN);
 	return XG_E_OK;
 }
 
@@ -199,8 +220,10 @@ static void disk_work(struct work_struct *work)
 
 	if (disk->job == XG_JOB_ADD)
 		disk->result = xg_disk_show(disk);
-	else
+	else if (disk->job == XG_JOB_REMOVE)
 		xg_disk_hide(disk);
+	else
+		disk->result = xg_swap_run(disk);
 	smp_store_release(&disk->working, false);	/* partner: is_working() */
 	xg_core_kick();
 }
@@ -217,9 +240,9 @@ static void finish_add(struct xg_disk *disk)
 		xg_disk_free(disk);
 		return;
 	}
-	set_state(disk, XG_DEV_LIVE);
+	xg_side_show_state(disk->side, XG_DEV_LIVE);
 	xg_say("%s: %llu sectors of 512 bytes (%llu MiB), %s", disk->name, disk->params.sectors,
-	       disk->params.sectors >> 11, disk->header->banner);
+	       disk->params.sectors >> 11, disk->side->header->banner);
 }
 
 static void finish_remove(struct xg_disk *disk)
@@ -227,7 +250,7 @@ static void finish_remove(struct xg_disk *disk)
 	queues_live(disk, false);
 	xg_disk_free(disk);
 	disk->result = XG_E_OK;
-	set_state(disk, XG_DEV_REMOVED);
+	xg_side_show_state(disk->side, XG_DEV_REMOVED);
 	xg_say("%s: removed", disk->name);
 }
 
@@ -242,7 +265,7 @@ static void job_finish(struct xg_disk *disk)
 	disk->job = XG_JOB_NONE;
 	if (job == XG_JOB_ADD)
 		finish_add(disk);
-	else
+	else if (job == XG_JOB_REMOVE)
 		finish_remove(disk);
 }
 
@@ -254,12 +277,21 @@ static int job_start(struct xg_disk *disk, enum xg_disk_job job)
 	return 1;
 }
 
-int xg_device_job_result(struct xg_window *window)
+int xg_device_job_result(struct xg_window *window, uint64_t *values)
 {
 	struct xg_disk *disk = window->disk;
+	bool swapped = disk->job == XG_JOB_SWITCH;
 
 	job_finish(disk);
-	return disk->job == XG_JOB_NONE ? disk->result : 1;
+	if (disk->job != XG_JOB_NONE)
+		return 1;
+	if (swapped) {
+		values[0] = disk->swap.hold_ns;
+		values[1] = disk->swap.held;
+		values[2] = disk->swap.in_flight;
+		values[3] = disk->swap.replayed;
+	}
+	return disk->result;
 }
 
 /* The device of WINDOW for a command that must not run beside a job; NULL when there is none or it is busy. */
@@ -279,9 +311,9 @@ int xg_device_add(struct xg_window *window)
 
 	if (!disk || disk->gd)
 		return -XG_E_BUSY;
-	if (disk->closed)
+	if (disk->side->closed)
 		return -XG_E_INVAL;
-	rc = driver_call(disk->header, XG_ENTRY_START);
+	rc = xg_side_call(disk->side, XG_ENTRY_START);
 	if (rc == XG_E_OK)
 		rc = xg_disk_alloc(disk);
 	if (rc)
@@ -293,7 +325,7 @@ int xg_device_add(struct xg_window *window)
 static void release_hold(struct xg_disk *disk)
 {
 	if (disk->held)
-		blk_mq_unquiesce_queue(disk->gd->queue);
+		xg_disk_gate(disk, false);
 	disk->held = false;
 }
 
@@ -320,9 +352,14 @@ static int remove_force(struct xg_window *window)
 {
 	struct xg_disk *disk = window->disk;
 
+	/* It waits no longer than it was told to, and knows of nobody who takes its queues away. */
+	if (disk->job == XG_JOB_SWITCH) {
+		flush_work(&disk->work);
+		job_finish(disk);
+	}
 	if (disk->gd) {
 		queues_live(disk, false);
-		driver_close(disk);
+		xg_side_close(disk->side);
 		xg_disk_fail_all(disk);
 		release_hold(disk);
 	}
@@ -341,6 +378,16 @@ int xg_device_remove(struct xg_window *window, bool force)
 	return force ? remove_force(window) : remove_idle(window);
 }
 
+/* From here on Dom0 may write the half and its header anew. */
+static void side_end(struct xg_side *side)
+{
+	if (!side->header)
+		return;
+	xg_side_close(side);
+	xg_side_show_state(side, XG_DEV_NONE);
+	side->header = NULL;
+}
+
 int xg_device_close(struct xg_window *window)
 {
 	struct xg_disk *disk;
@@ -350,9 +397,9 @@ int xg_device_close(struct xg_window *window)
 	disk = disk_at_rest(window);
 	if (!disk || disk->gd)
 		return -XG_E_BUSY;
-	driver_close(disk);
+	side_end(xg_other_side(disk));
+	side_end(disk->side);
 	window->disk = NULL;
-	set_state(disk, XG_DEV_NONE);
 	kvfree(disk);
 	return XG_E_OK;
 }
@@ -379,9 +426,101 @@ int xg_device_hold(struct xg_window *window, bool hold)
 	if (!disk || !disk->gd)
 		return -XG_E_BUSY;
 	if (hold && !disk->held)
-		blk_mq_quiesce_queue(disk->gd->queue);
+		xg_disk_gate(disk, true);
 	else if (!hold)
 		release_hold(disk);
 	disk->held = hold;
+	return XG_E_OK;
+}
+
+/* ---- The next driver ----------------------------------------------------------------------------------------- */
+
+/* What the kernel was told of the disk can't be taken back. Cache and discard can be done without: see disk.c. */
+static bool params_keep_promise(const struct xg_disk *disk, const struct xg_block_params *p)
+{
+	const struct xg_block_params *was = &disk->params;
+	uint32_t fixed = XG_BLK_READ_ONLY | XG_BLK_CDROM, least = XG_BLK_FUA | XG_BLK_SECURE_DISCARD;
+
+	return p->sectors == was->sectors && p->logical_bytes == was->logical_bytes && p->nr_queues == was->nr_queues &&
+	       (p->flags & fixed) == (was->flags & fixed) && !(was->flags & least & ~p->flags);
+}
+
+static bool limits_keep_promise(const struct xg_disk *disk, const struct xg_block_limits *l)
+{
+	return l->max_segments >= disk->limits.max_segments && l->max_sectors >= disk->limits.max_sectors &&
+	       l->queue_depth >= disk->limits.queue_depth;
+}
+
+/* The header of the half that is not in use, where the window has room for two; NULL when HEADER_VA is not it. */
+static struct xg_device_header *next_header(const struct xg_window *window, const struct xg_disk *disk, uint64_t header_va)
+{
+	uint32_t half = xg_other_side((struct xg_disk *)disk) == &disk->sides[0] ? 0 : 1;
+	uint64_t va = (uint64_t)window->header + half * PAGE_SIZE;
+
+	return window->data_pages >= 4 && window->data_pages % 2 == 0 && header_va == va ? (void *)va : NULL;
+}
+
+int xg_device_open_next(struct xg_window *window, uint64_t header_va)
+{
+	struct xg_disk *disk = disk_at_rest(window);
+	struct xg_device_header *header;
+	struct xg_block_params params;
+	struct xg_side *side;
+	int rc;
+
+	if (!disk || !disk->gd)
+		return -XG_E_BUSY;
+	side = xg_other_side(disk);
+	if (side->header)
+		return -XG_E_EXIST;
+	header = next_header(window, disk, header_va);
+	if (!header || !header_valid(window, header))
+		return -XG_E_INVAL;
+	params = header->block;
+	if (!params_valid(&params) || !params_keep_promise(disk, &params))
+		return -XG_E_INVAL;
+	/* Dom0 wrote the text: no processor shall go on with what it had fetched of that half before. */
+	kick_all_cpus_sync();
+	side_init(side, disk, header, &params);
+	rc = side_open(side);
+	if (!rc && !limits_keep_promise(disk, &side->limits)) {
+		xg_side_close(side);
+		rc = -XG_E_INVAL;
+	}
+	if (rc)
+		side->header = NULL;
+	else
+		xg_side_show_state(side, XG_DEV_OPEN);
+	return rc;
+}
+
+int xg_device_switch(struct xg_window *window, uint64_t deadline_us, uint64_t flags)
+{
+	struct xg_disk *disk = disk_at_rest(window);
+	struct xg_side *side;
+	int rc;
+
+	if (!disk || !disk->gd)
+		return -XG_E_BUSY;
+	side = xg_other_side(disk);
+	if (!side->header || side->closed || deadline_us > XG_SWITCH_MAX_US || flags & ~(uint64_t)XG_SWITCH_REPLAY)
+		return -XG_E_INVAL;
+	rc = xg_side_call(side, XG_ENTRY_START);
+	if (rc)
+		return rc;
+	disk->swap = (struct xg_switch){ .deadline_ns = deadline_us * 1000, .replay = flags & XG_SWITCH_REPLAY };
+	return job_start(disk, XG_JOB_SWITCH);
+}
+
+int xg_device_close_other(struct xg_window *window)
+{
+	struct xg_disk *disk;
+
+	if (!window->disk)
+		return XG_E_OK;
+	disk = disk_at_rest(window);
+	if (!disk)
+		return -XG_E_BUSY;
+	side_end(xg_other_side(disk));
 	return XG_E_OK;
 }

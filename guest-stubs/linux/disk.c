@@ -5,9 +5,7 @@
  *
  * Must never call the driver of a queue that is not live, and never let go of a request twice: `taken` says who has it.
  */
-#include <linux/mm.h>
-#include <linux/slab.h>
-#include <xen/page.h>
+#include <linux/delay.h>
 
 #include "personality.h"
 
@@ -51,10 +49,10 @@ static uint32_t map_segments(struct xg_disk_queue *queue, struct request *rq)
 	int i, n;
 
 	sg_init_table(queue->sg, XG_SEGMENTS_MAX);
-	n = blk_rq_map_sg(rq->q, rq, queue->sg);
+	n = os_request_map(rq, queue->sg);
 	for_each_sg(queue->sg, sg, n, i)
 		queue->segments[i] = (struct xg_segment){
-			.frame = pfn_to_gfn(page_to_pfn(sg_page(sg))),
+			.frame = os_page_frame(sg_page(sg)),
 			.offset = sg->offset,
 			.bytes = sg->length,
 		};
@@ -77,7 +75,7 @@ static void fill_request(struct xg_disk_queue *queue, struct request *rq, struct
 
 static int driver_submit(struct xg_disk_queue *queue, struct xg_request *req)
 {
-	struct xg_device_header *dev = queue->disk->header;
+	struct xg_device_header *dev = queue->side->header;
 	xg_entry_submit_fn submit = (xg_entry_submit_fn)xg_call_begin(dev, queue->index, XG_ENTRY_SUBMIT);
 	int rc = submit(dev, queue->index, req);
 
@@ -87,26 +85,64 @@ static int driver_submit(struct xg_disk_queue *queue, struct xg_request *req)
 
 static void driver_commit(struct xg_disk_queue *queue)
 {
-	struct xg_device_header *dev = queue->disk->header;
-	xg_entry_queue_fn commit = (xg_entry_queue_fn)xg_call_begin(dev, queue->index, XG_ENTRY_COMMIT);
+	(void)xg_side_queue_call(queue->side, queue->index, XG_ENTRY_COMMIT);
+}
 
-	commit(dev, queue->index);
-	xg_call_end(dev, queue->index);
+/*
+ * The disk was promised with one backend, and another one does without: what has no volatile cache needs no flush, and a
+ * discard is a hint.
+ */
+static bool needs_nothing(const struct xg_side *side, const struct xg_request *req)
+{
+	if (req->op == XG_OP_FLUSH)
+		return !(side->params.flags & XG_BLK_FLUSH);
+	return req->op == XG_OP_DISCARD && !(side->params.flags & XG_BLK_DISCARD) && !(req->flags & XG_RQ_SECURE);
+}
+
+/* Gives RQ to the driver: 0 or -XG_E_*. Queue locked and live. */
+static int give(struct xg_disk_queue *queue, struct request *rq)
+{
+	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
+	struct xg_side *side = queue->side;
+	int rc;
+
+	fill_request(queue, rq, &pdu->req);
+	pdu->status = BLK_STS_OK;
+	if (needs_nothing(side, &pdu->req)) {
+		os_request_complete(rq);
+		return XG_E_OK;
+	}
+	pdu->taken = true;
+	pdu->order = queue->order++;
+	/* Before, for it may be completed at once: nobody sees more of them completed than taken. */
+	if (side->counts)
+		WRITE_ONCE(side->header->counts[queue->index].taken, side->header->counts[queue->index].taken + 1);
+	rc = driver_submit(queue, &pdu->req);
+	if (rc == XG_E_OK)
+		return XG_E_OK;
+	pdu->taken = false;
+	if (side->counts)
+		WRITE_ONCE(side->header->counts[queue->index].taken, side->header->counts[queue->index].taken - 1);
+	return rc;
 }
 
 /* Queue locked and live. */
 static blk_status_t submit_locked(struct blk_mq_hw_ctx *hctx, struct xg_disk_queue *queue, struct request *rq)
 {
-	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
 	int rc;
 
-	fill_request(queue, rq, &pdu->req);
-	pdu->status = BLK_STS_OK;
-	pdu->taken = true;
-	rc = driver_submit(queue, &pdu->req);
+	if (queue->gated) {
+		queue->turned_back++;
+		/*
+		 * Under the lock that the gate is opened with. Not DEV_RESOURCE: that waits for a request in flight to
+		 * be completed, and there may be none.
+		 */
+		blk_mq_stop_hw_queue(hctx);
+		return BLK_STS_RESOURCE;
+	}
+	rc = give(queue, rq);
 	if (rc == XG_E_OK)
 		return BLK_STS_OK;
-	pdu->taken = false;
 	if (rc != -XG_E_BUSY)
 		return rc == -XG_E_NOTSUPP ? BLK_STS_NOTSUPP : BLK_STS_IOERR;
 	/* Under the lock that wake() is called with, so that no wake is missed. */
@@ -127,7 +163,7 @@ static blk_status_t mq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_
 	blk_status_t status = BLK_STS_IOERR;
 	unsigned long flags;
 
-	blk_mq_start_request(qd->rq);
+	os_request_start(qd->rq);
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->live) {
 		status = submit_locked(hctx, queue, qd->rq);
@@ -154,7 +190,7 @@ static void mq_complete(struct request *rq)
 {
 	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
 
-	blk_mq_end_request(rq, pdu->status);
+	os_request_end(rq, pdu->status);
 }
 
 /* A slow backend is no failed one: whether to wait or to fail is decided in Dom0. */
@@ -178,7 +214,7 @@ static bool fail_one(struct request *rq, void *arg)
 	if (pdu->taken) {
 		pdu->taken = false;
 		pdu->status = BLK_STS_IOERR;
-		blk_mq_complete_request(rq);
+		os_request_complete(rq);
 	}
 	return true;
 }
@@ -192,6 +228,97 @@ void xg_disk_fail_all(struct xg_disk *disk)
 	blk_mq_start_stopped_hw_queues(disk->gd->queue, true);
 }
 
+/* ---- The gate ---------------------------------------------------------------------------------------------- */
+
+void xg_disk_gate(struct xg_disk *disk, bool closed)
+{
+	unsigned long flags;
+	uint32_t q;
+
+	for (q = 0; q < disk->nr_queues; q++) {
+		spin_lock_irqsave(&disk->queues[q].lock, flags);
+		disk->queues[q].gated = closed;
+		if (closed)
+			disk->queues[q].turned_back = 0;
+		spin_unlock_irqrestore(&disk->queues[q].lock, flags);
+	}
+	if (!closed && disk->gd)
+		blk_mq_start_stopped_hw_queues(disk->gd->queue, true);
+}
+
+/* The next request to be given again: the oldest of the queue's that a driver had. */
+struct oldest {
+	struct xg_disk_queue *queue;
+	uint64_t from;		/* those before it have been given */
+	struct request *found;
+};
+
+static bool look_older(struct request *rq, void *arg)
+{
+	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
+	struct oldest *o = arg;
+
+	if (queue_of(rq->mq_hctx) == o->queue && pdu->taken && pdu->order < o->from &&
+	    (!o->found || pdu->order < ((struct xg_disk_request *)blk_mq_rq_to_pdu(o->found))->order))
+		o->found = rq;
+	return true;
+}
+
+/* How long a driver that has no room is waited for. */
+#define REPLAY_WAIT_US 50
+#define REPLAY_WAITS 200000
+
+static int give_again(struct xg_disk_queue *queue, struct request *rq)
+{
+	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
+	unsigned long flags;
+	unsigned int tries;
+	int rc = -XG_E_BUSY;
+
+	for (tries = 0; rc == -XG_E_BUSY && tries < REPLAY_WAITS; tries++) {
+		if (tries)
+			usleep_range(REPLAY_WAIT_US, 2 * REPLAY_WAIT_US);
+		spin_lock_irqsave(&queue->lock, flags);
+		pdu->taken = false;
+		rc = give(queue, rq);
+		driver_commit(queue);
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
+	return rc;
+}
+
+/* Those that nobody will take fail, as they would have had they come just now. */
+static uint32_t replay_queue(struct xg_disk *disk, struct xg_disk_queue *queue)
+{
+	/* What is given anew is counted from here on, and so is not found again. */
+	struct oldest o = { .queue = queue, .from = queue->order };
+	struct xg_disk_request *pdu;
+	uint32_t n = 0;
+
+	for (;;) {
+		o.found = NULL;
+		blk_mq_tagset_busy_iter(&disk->tags, look_older, &o);
+		if (!o.found)
+			return n;
+		pdu = blk_mq_rq_to_pdu(o.found);
+		n++;
+		if (give_again(queue, o.found)) {
+			pdu->taken = false;
+			pdu->status = BLK_STS_IOERR;
+			os_request_complete(o.found);
+		}
+	}
+}
+
+uint32_t xg_disk_replay(struct xg_disk *disk)
+{
+	uint32_t q, n = 0;
+
+	for (q = 0; q < disk->nr_queues; q++)
+		n += replay_queue(disk, &disk->queues[q]);
+	return n;
+}
+
 /* ---- The disk ---------------------------------------------------------------------------------------------- */
 
 static void fops_free_disk(struct gendisk *gd)
@@ -199,24 +326,12 @@ static void fops_free_disk(struct gendisk *gd)
 	atomic_dec(&known);
 }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-static int fops_open(struct gendisk *gd, blk_mode_t mode)
-{
-	return gd->private_data ? 0 : -ENXIO;
-}
-#else
-static int fops_open(struct block_device *bdev, fmode_t mode)
-{
-	return bdev->bd_disk->private_data ? 0 : -ENXIO;
-}
-#endif
-
 /* Without an owner where there is no module to count: free_disk tells when the kernel has let go of this table. */
 static const struct block_device_operations xg_fops = {
 #ifdef XG_OPT_IN_MODULE
 	.owner = THIS_MODULE,
 #endif
-	.open = fops_open,
+	.open = os_disk_open,
 	.free_disk = fops_free_disk,
 };
 
@@ -237,70 +352,6 @@ static int tags_alloc(struct xg_disk *disk)
 }
 
 static struct lock_class_key disk_key;
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-
-static struct gendisk *gendisk_alloc(struct xg_disk *disk)
-{
-	const struct xg_block_params *p = &disk->params;
-	struct queue_limits lim = {
-		.logical_block_size = p->logical_bytes,
-		.physical_block_size = p->physical_bytes,
-		.max_hw_sectors = disk->limits.max_sectors,
-		.max_segments = disk->limits.max_segments,
-		.max_segment_size = PAGE_SIZE,
-		.seg_boundary_mask = PAGE_SIZE - 1,
-		.dma_alignment = XG_ABI_SECTOR - 1,
-	};
-
-	if (p->flags & XG_BLK_FLUSH)
-		lim.features |= BLK_FEAT_WRITE_CACHE;
-	if ((p->flags & XG_BLK_FLUSH) && (p->flags & XG_BLK_FUA))
-		lim.features |= BLK_FEAT_FUA;
-	if (p->flags & XG_BLK_DISCARD) {
-		lim.max_hw_discard_sectors = UINT_MAX >> 9;
-		lim.discard_granularity = p->discard_granularity;
-		lim.discard_alignment = p->discard_alignment;
-	}
-	if (p->flags & XG_BLK_SECURE_DISCARD)
-		lim.max_secure_erase_sectors = UINT_MAX >> 9;
-	return __blk_mq_alloc_disk(&disk->tags, &lim, disk, &disk_key);
-}
-
-#else
-
-static void set_limits(struct request_queue *q, const struct xg_disk *disk)
-{
-	const struct xg_block_params *p = &disk->params;
-
-	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
-	blk_queue_logical_block_size(q, p->logical_bytes);
-	blk_queue_physical_block_size(q, p->physical_bytes);
-	blk_queue_max_hw_sectors(q, disk->limits.max_sectors);
-	blk_queue_max_segments(q, disk->limits.max_segments);
-	blk_queue_max_segment_size(q, PAGE_SIZE);
-	blk_queue_segment_boundary(q, PAGE_SIZE - 1);
-	blk_queue_dma_alignment(q, XG_ABI_SECTOR - 1);
-	blk_queue_write_cache(q, p->flags & XG_BLK_FLUSH, (p->flags & XG_BLK_FLUSH) && (p->flags & XG_BLK_FUA));
-	if (p->flags & XG_BLK_DISCARD) {
-		blk_queue_max_discard_sectors(q, UINT_MAX >> 9);
-		q->limits.discard_granularity = p->discard_granularity;
-		q->limits.discard_alignment = p->discard_alignment;
-	}
-	if (p->flags & XG_BLK_SECURE_DISCARD)
-		blk_queue_max_secure_erase_sectors(q, UINT_MAX >> 9);
-}
-
-static struct gendisk *gendisk_alloc(struct xg_disk *disk)
-{
-	struct gendisk *gd = __blk_mq_alloc_disk(&disk->tags, disk, &disk_key);
-
-	if (!IS_ERR(gd))
-		set_limits(gd->queue, disk);
-	return gd;
-}
-
-#endif
 
 /* NAME itself, or a partition of a disk of that name: "xvdb1", "nvme0n1p1". */
 static int name_clashes(struct device *dev, const void *arg)
@@ -345,12 +396,15 @@ static void describe(struct xg_disk *disk)
 
 int xg_disk_alloc(struct xg_disk *disk)
 {
+	struct xg_block_params promise = disk->params;
 	struct gendisk *gd;
 	int rc = tags_alloc(disk);
 
 	if (rc)
 		return rc;
-	gd = gendisk_alloc(disk);
+	/* The next backend may have a cache where this one has none: see needs_nothing(). */
+	promise.flags |= XG_BLK_FLUSH;
+	gd = os_disk_alloc(&disk->tags, &promise, &disk->limits, disk, &disk_key);
 	if (IS_ERR(gd)) {
 		blk_mq_free_tag_set(&disk->tags);
 		return -XG_E_NOMEM;
@@ -366,7 +420,7 @@ int xg_disk_alloc(struct xg_disk *disk)
 int xg_disk_show(struct xg_disk *disk)
 {
 	atomic_inc(&known);
-	if (device_add_disk(NULL, disk->gd, NULL)) {
+	if (!os_disk_add(disk->gd)) {
 		atomic_dec(&known);
 		return -XG_E_NOMEM;
 	}
@@ -377,7 +431,7 @@ int xg_disk_show(struct xg_disk *disk)
 void xg_disk_hide(struct xg_disk *disk)
 {
 	if (disk->added)
-		del_gendisk(disk->gd);
+		os_disk_remove(disk->gd);
 	disk->added = false;
 }
 
@@ -387,7 +441,7 @@ void xg_disk_free(struct xg_disk *disk)
 
 	disk->gd = NULL;
 	blk_mq_free_tag_set(&disk->tags);
-	put_disk(gd);
+	os_disk_put(gd);
 }
 
 bool xg_disk_claim(struct xg_disk *disk, bool force)

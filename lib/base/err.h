@@ -31,7 +31,10 @@ int xg_fail(struct xg_err *err, int code, const char *fmt, ...)
 int xg_fail_errno(struct xg_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts "prefix: " before the text already there; returns -err->code. */
+/*
+ * Puts "prefix: " before the text already there; returns -err->code. With ERR NULL the code is not known here and
+ * -EIO is returned: who has the number returns that, and calls this for the text alone.
+ */
 int xg_fail_in(struct xg_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -7,6 +7,8 @@ void xg_steps_undo(const struct xg_steps *steps, size_t count, void *ctx)
 	while (count-- > 0) {
 		const struct xg_step *step = &steps->table[count];
 
+		if (!xg_step_needed(step, ctx))
+			continue;
 		if (step->undo)
 			step->undo(ctx);
 		/* What cannot be recorded is undone once more after a crash; every undo bears that. */
@@ -23,9 +25,13 @@ int xg_steps_run(const struct xg_steps *steps, void *ctx, struct xg_err *err)
 	for (i = 0; i < steps->count; i++) {
 		const struct xg_step *step = &steps->table[i];
 
+		if (!xg_step_needed(step, ctx))
+			continue;
 		if (steps->progress)
 			steps->progress(ctx, step);
-		/* Recorded before it runs: an undo of something that never happened is harmless, a forgotten one not. */
+		/*
+		 * Recorded before it runs: an undo of something that never happened is harmless, a forgotten one not.
+		 */
 		rc = steps->record ? steps->record(ctx, step, 1, err) : 0;
 		if (!rc) {
 			rc = step->run(ctx, err);

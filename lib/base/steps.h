@@ -9,6 +9,7 @@
 #ifndef XG_BASE_STEPS_H
 #define XG_BASE_STEPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/err.h"
@@ -17,7 +18,17 @@ struct xg_step {
 	const char *name;	/* a verb, shown by -v and in the journal: "map the window" */
 	int (*run)(void *ctx, struct xg_err *err);
 	void (*undo)(void *ctx);	/* NULL: nothing to put back */
+	/*
+	 * NULL: always. Says the same before, during and after the walk; a step that is not needed is as if not
+	 * there.
+	 */
+	bool (*needed)(const void *ctx);
 };
+
+static inline bool xg_step_needed(const struct xg_step *step, const void *ctx)
+{
+	return !step->needed || step->needed(ctx);
+}
 
 struct xg_steps {
 	const struct xg_step *table;

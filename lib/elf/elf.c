@@ -213,8 +213,8 @@ static int take_section(struct reader *r, uint32_t i, struct xg_err *err)
 
 	s->name = string_at(r, r->header.e_shstrndx, h->sh_name);
 	if (!s->name)
-		return xg_fail(err, ENOEXEC, "section %u is named by byte %u of a %llu-byte string table", i, h->sh_name,
-			       (unsigned long long)r->headers[r->header.e_shstrndx].sh_size);
+		return xg_fail(err, ENOEXEC, "section %u is named by byte %u of a %llu-byte string table", i,
+			       h->sh_name, (unsigned long long)r->headers[r->header.e_shstrndx].sh_size);
 	s->type = h->sh_type;
 	s->align = h->sh_addralign ? h->sh_addralign : 1;
 	if (h->sh_type == SHT_NULL)

@@ -8,15 +8,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool wanted(libxl_defbool b)
+{
+	return !libxl_defbool_is_default(b) && libxl_defbool_val(b);
+}
+
+static bool is_control_domain(const char *name)
+{
+	return !name || !strcmp(name, "0") || !strcmp(name, "Domain-0");
+}
+
+static int refuse(struct xg_err *err, const char *key, const char *value)
+{
+	return xg_fail(err, EINVAL, "disk specification: %s%s is not supported", key, value);
+}
+
+/* Whoever asks for what is not there must be told: an unheeded key is a disk other than the one that was wanted. */
+static int spec_check(const libxl_device_disk *disk, struct xg_err *err)
+{
+	if (!is_control_domain(disk->backend_domname))
+		return xg_fail(err, EINVAL, "disk specification: a backend in domain '%s' is not supported",
+			       disk->backend_domname);
+	if (disk->backend != LIBXL_DISK_BACKEND_UNKNOWN)
+		return refuse(err, "backendtype=", libxl_disk_backend_to_string(disk->backend));
+	if (disk->script)
+		return refuse(err, "script=", disk->script);
+	if (disk->specification != LIBXL_DISK_SPECIFICATION_UNKNOWN &&
+	    disk->specification != LIBXL_DISK_SPECIFICATION_XEN)
+		return refuse(err, "specification=", libxl_disk_specification_to_string(disk->specification));
+	if (wanted(disk->colo_enable) || wanted(disk->colo_restore_enable) || disk->colo_host || disk->colo_port ||
+	    disk->colo_export || disk->active_disk || disk->hidden_disk)
+		return refuse(err, "colo", "");
+	return 0;
+}
+
 static int spec_take(const libxl_device_disk *disk, struct xg_disk_spec *ret, struct xg_err *err)
 {
 	struct xg_disk_spec spec = { .read_only = !disk->readwrite };
+	int rc = spec_check(disk, err);
 
-	if (disk->backend_domname)
-		return xg_fail(err, EINVAL, "disk specification: a backend in domain '%s' is not supported",
-			       disk->backend_domname);
-	if (disk->script)
-		return xg_fail(err, EINVAL, "disk specification: script=%s is not supported", disk->script);
+	if (rc)
+		return rc;
 	if (!disk->pdev_path || !disk->pdev_path[0])
 		return xg_fail(err, EINVAL, "disk specification: no target");
 	if (strlen(disk->pdev_path) >= sizeof(spec.target))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk as an administrator writes it: xl-disk-configuration(5), parsed by libxlutil, so that what xl takes
- * we take.
+ * we take, or refuse by name: what asks for another backend, domain, protocol or script than ours.
  */
 #ifndef XG_XEN_DISK_SPEC_H
 #define XG_XEN_DISK_SPEC_H
@@ -17,6 +17,7 @@ struct xg_disk_spec {
 	bool read_only, removable, cdrom;
 	bool discard;		/* as asked for; true when the SPEC is silent, as xl has it */
 	bool direct_io_safe;
+	char mode[16];		/* not of the SPEC: "virtual", "paravirtual", "auto"; "": virtual */
 };
 
 /* COUNT words as on a command line. -EINVAL with what libxlutil said. */

@@ -50,7 +50,8 @@ int xg_gnttab_map(struct xg_gnttab *g, uint32_t domid, const uint32_t *refs, siz
 	void *at = xengnttab_map_domain_grant_refs(g->x, count, domid, (uint32_t *)refs, PROT_READ | PROT_WRITE);
 
 	if (!at)
-		return xg_fail_errno(err, errno ? errno : EIO, "cannot map %zu granted pages of domain %u (first reference %u)",
+		return xg_fail_errno(err, errno ? errno : EIO,
+				     "cannot map %zu granted pages of domain %u (first reference %u)",
 				     count, domid, count ? refs[0] : 0);
 	*ret = at;
 	return 0;

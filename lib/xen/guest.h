@@ -64,6 +64,15 @@ struct xg_guest {
 	struct xg_guest_info info;	/* as of the last xg_guest_refresh() */
 };
 
+/* Every domain but the control domain, as Xen lists them, ascending by id; *ret is the caller's to free(). */
+struct xg_domain {
+	uint32_t domid;
+	uint8_t uuid[16];
+	bool dying;
+};
+
+int xg_domains(struct xg_domain **ret, size_t *ret_count, struct xg_err *err);
+
 /*
  * Opens the domain called NAME_OR_ID on the running Xen; digits alone are an id, as for xl. -ENOENT: "%s is an
  * invalid domain identifier"; -EINVAL: it is the control domain itself.

@@ -30,8 +30,8 @@
  */
 #define SLACK_FRAMES UINT64_C(4096)
 /*
- * Entries of a PV guest's frame table beyond its memory size: the guest keeps entries for the device hole below 4 GiB and
- * for frames it maps of others'. 4 GiB's worth costs Dom0 16 MiB for a moment.
+ * Entries of a PV guest's frame table beyond its memory size: the guest keeps entries for the device hole below 4 GiB
+ * and for frames it maps of others'. 4 GiB's worth costs Dom0 16 MiB for a moment.
  */
 #define PV_TABLE_SLACK (UINT64_C(1) << 20)
 
@@ -79,7 +79,8 @@ static void xen_log_destroy(struct xentoollog_logger *logger)
 /* The hypervisor's own word: a PVH domain has no emulated board, whatever xenstore says. */
 static enum xg_guest_type type_of(const xc_domaininfo_t *d)
 {
-	const uint32_t board = XEN_X86_EMU_PM | XEN_X86_EMU_RTC | XEN_X86_EMU_PIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIT;
+	const uint32_t board = XEN_X86_EMU_PM | XEN_X86_EMU_RTC | XEN_X86_EMU_PIC | XEN_X86_EMU_IOAPIC |
+			       XEN_X86_EMU_PIT;
 
 	if (!(d->flags & XEN_DOMINF_hvm_guest))
 		return XG_GUEST_PV;
@@ -151,7 +152,8 @@ static int xen_map(struct xg_guest *g, const struct gfn *frames, size_t count, e
 		pfns[i] = frames[i].n;
 	at = xenforeignmemory_map(x->fmem, g->info.domid, how, count, pfns, errors);
 	if (!at)
-		return xg_fail_errno(err, errno ? errno : EFAULT, "cannot map %zu frames from %#" PRIx64 " of guest '%s'",
+		return xg_fail_errno(err, errno ? errno : EFAULT,
+				     "cannot map %zu frames from %#" PRIx64 " of guest '%s'",
 				     count, frames[0].n, g->info.name);
 	/* The privcmd driver gives negative numbers, the library's manual positive ones. */
 	for (i = 0; errors && i < count; i++)
@@ -188,7 +190,8 @@ static uint64_t frames_built(struct xen_guest *x)
 
 /*
  * PVH and HVM: memory lies from frame 0 up to the hole below 4 GiB and goes on at 4 GiB. How much lies below is the
- * toolstack's choice, so each side is given the whole size; the highest frame in use says whether there is an upper side.
+ * toolstack's choice, so each side is given the whole size; the highest frame in use says whether there is an upper
+ * side.
  */
 static int ranges_translated(struct xen_guest *x, struct xg_frame_range **ret, size_t *ret_count, struct xg_err *err)
 {
@@ -221,7 +224,8 @@ static int pv_table_copy(struct xen_guest *x, uint64_t most, uint64_t **ret, siz
 
 	memset(&info, 0, sizeof(info));
 	if (xc_map_domain_meminfo(x->xch, x->g.info.domid, &info) < 0)
-		return xg_fail_errno(err, errno ? errno : EIO, "cannot map the frame table of guest '%s'", x->g.info.name);
+		return xg_fail_errno(err, errno ? errno : EIO, "cannot map the frame table of guest '%s'",
+				     x->g.info.name);
 	count = min_u64(min_u64(info.p2m_size, most), (uint64_t)info.p2m_frames * (XG_PAGE_SIZE / sizeof(uint64_t)));
 	*ret = malloc(count ? count * sizeof(**ret) : 1);
 	if (*ret)
@@ -294,7 +298,8 @@ static int translated_paging(struct xen_guest *x, unsigned int vcpu, struct xg_p
 {
 	HVM_SAVE_TYPE(CPU) cpu;
 
-	if (xc_domain_hvm_getcontext_partial(x->xch, x->g.info.domid, HVM_SAVE_CODE(CPU), vcpu, &cpu, sizeof(cpu)) < 0) {
+	if (xc_domain_hvm_getcontext_partial(x->xch, x->g.info.domid, HVM_SAVE_CODE(CPU), vcpu, &cpu,
+					     sizeof(cpu)) < 0) {
 		/* Xen's answer for a vCPU that was never brought up. */
 		if (errno == ENODATA || errno == ENOENT)
 			return xg_fail(err, EAGAIN, "vCPU %u of guest '%s' is offline", vcpu, x->g.info.name);
@@ -415,6 +420,58 @@ static int find_name(struct xen_guest *x, const char *name, uint32_t *ret, struc
 			return find_id(ids[i], ret);
 	}
 	return -ENOENT;
+}
+
+/* In portions: there is no telling how many there are. Domain ids end below DOMID_FIRST_RESERVED, and so does this. */
+#define DOMAINS_AT_ONCE 64
+
+static int domains_list(xc_interface *xch, struct xg_domain **rows, size_t *count, struct xg_err *err)
+{
+	xc_domaininfo_t info[DOMAINS_AT_ONCE];
+	uint32_t next = 1;
+	int i, n;
+
+	for (;;) {
+		struct xg_domain *more;
+
+		n = xc_domain_getinfolist(xch, next, DOMAINS_AT_ONCE, info);
+		if (n < 0)
+			return xg_fail_errno(err, errno, "cannot ask Xen which domains there are");
+		if (n == 0 || next >= DOMID_FIRST_RESERVED)
+			return 0;
+		more = realloc(*rows, (*count + n) * sizeof(*more));
+		if (!more)
+			return xg_fail_errno(err, ENOMEM, "%zu domains", *count + n);
+		*rows = more;
+		for (i = 0; i < n; i++) {
+			struct xg_domain *d = &more[(*count)++];
+
+			*d = (struct xg_domain){ .domid = info[i].domain, .dying = info[i].flags & XEN_DOMINF_dying };
+			memcpy(d->uuid, info[i].handle, sizeof(d->uuid));
+		}
+		next = info[n - 1].domain + 1;
+	}
+}
+
+int xg_domains(struct xg_domain **ret, size_t *ret_count, struct xg_err *err)
+{
+	xentoollog_logger logger = { .vmessage = xen_log, .destroy = xen_log_destroy };
+	xc_interface *xch = xc_interface_open(&logger, &logger, 0);
+	struct xg_domain *rows = NULL;
+	size_t count = 0;
+	int rc;
+
+	if (!xch)
+		return xg_fail_errno(err, errno, "cannot reach Xen (is this its control domain?)");
+	rc = domains_list(xch, &rows, &count, err);
+	xc_interface_close(xch);
+	if (rc) {
+		free(rows);
+		return rc;
+	}
+	*ret = rows;
+	*ret_count = count;
+	return 0;
 }
 
 int xg_guest_open(const char *name_or_id, struct xg_guest **ret, struct xg_err *err)

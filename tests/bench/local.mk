@@ -13,3 +13,12 @@ bench: all tests/bench/clock$(EXEEXT)
 
 EXTRA_DIST += tests/bench/README.md tests/bench/bench tests/bench/dom0.sh tests/bench/render.awk
 CLEANFILES += $(EXTRA_PROGRAMS)
+
+# make bench-repo: the repository, beside modprobe -R. No lab is needed. REPO_IMAGES=1000 for a quick look.
+EXTRA_PROGRAMS += tests/bench/repo
+tests_bench_repo_SOURCES = tests/bench/repo.c tests/lib/repo_rig.c tests/lib/repo_rig.h
+tests_bench_repo_CFLAGS = $(AM_CFLAGS)
+tests_bench_repo_LDADD = $(XG_REPO_LIBS)
+bench-repo: all tests/lib/libxgtest.a tests/bench/repo$(EXEEXT)
+	PATH=$$PATH:/sbin:/usr/sbin tests/bench/repo$(EXEEXT) $(REPO_IMAGES)
+.PHONY: bench-repo

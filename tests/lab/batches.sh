@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The boots of the lab that ./check makes, in two lanes side by side, and what runs in each. Sourced by ./check.
 
-lab_batches="attach-pvh refuse attach-pv backend"
-more_batches="crash inspect"
+lab_batches="attach-pvh refuse attach-pv backend guests"
+more_batches="bare generate crash inspect swap backend-pv more-guests"
 
 lane_a()
 {
@@ -15,13 +15,32 @@ lane_b()
 {
 	lab_batch attach-pv 2000 -- "t-attach.sh pv:6.1:1 pv:6.1:2 pv:6.12:1"
 	lab_batch backend 1200 --disk 256M -- "t-backend.sh"
+	guests_batch guests 1200 "t-module.sh pvh:6.12:2 pv:6.1:1" "t-kaslr.sh 6.1:1 6.12:2" "t-udev.sh pvh:6.1"
+}
+
+# guests_batch NAME TIMEOUT TEST...: with the modules that guests load
+guests_batch()
+{
+	local name=$1 limit=$2 options=() f
+	shift 2
+	for f in "$build"/modules/*.ko; do options+=(--file "$f"); done
+	lab_batch "$name" "$limit" "${options[@]}" -- "$@"
 }
 
 # ./check more
-more_a() { lab_batch crash 2400 -- "t-crash.sh"; }
+more_a()
+{
+	lab_batch bare 1800 -- "t-bare.sh 50" "t-blkback.sh pvh:6.1:2 pv:6.12:1"
+	lab_batch generate 1800 --builder -- "t-generate.sh"
+	lab_batch crash 2400 -- "t-crash.sh"
+	lab_batch backend-pv 1800 --disk 600M -- "t-backend.sh --type pv --kernel 6.12" "t-save.sh pvh pv"
+}
 
 more_b()
 {
 	lab_batch inspect 2400 --file "$build/tests/lab/inspect-probe" -- \
-		"t-inspect.sh pvh/6.1/1 pv/6.1/2 pvh/6.12/2 pv/6.12/1"
+		"t-inspect.sh pvh/6.1/1 pv/6.1/2 pvh/6.12/2 pv/6.12/1 kaslr/6.1/2 kaslr/6.12/1"
+	lab_batch swap 2400 --smp 2 -- "t-swap.sh 100 pvh:6.1:2 pv:6.12:1"
+	guests_batch more-guests 2400 "t-module.sh pvh:6.1:1 pv:6.1:2 pv:6.12:1" "t-kaslr.sh 6.1:2 6.12:1" \
+		"t-udev.sh pv:6.1 pvh:6.12 pv:6.12"
 }

@@ -89,9 +89,35 @@ static bool symbol_lies_at(struct xg_kernel *k, uint64_t at)
 	return at == 0 || (!xg_kernel_symbol_after(k, XG_GVA(at - 1), &found, NULL) && found.v == at);
 }
 
+static bool line_parse(const char *line, uint64_t *ret_at, char name[600])
+{
+	return !strchr(line, '\t') && sscanf(line, "%" SCNx64 " %*c %599s", ret_at, name) == 2;
+}
+
+/* All names of the file in one go: one by one each would take a pass over the table. */
+static int look_up(struct xg_kernel *k, FILE *f, struct xg_err *err)
+{
+	const uint32_t most = xg_kernel_os(k)->symbols;
+	char line[1024], name[600], **names = calloc(most, sizeof(*names));
+	uint32_t n = 0;
+	uint64_t at;
+	int rc;
+
+	while (names && n < most && fgets(line, sizeof(line), f))
+		if (line_parse(line, &at, name))
+			names[n++] = strdup(name);
+	rewind(f);
+	rc = names ? xg_kernel_look_up(k, (const char *const *)names, n, err) : -ENOMEM;
+	while (n)
+		free(names[--n]);
+	free(names);
+	return rc;
+}
+
 /*
- * KALLSYMS has a line "address type name[\tmodule]" a symbol. A name that occurs once in the kernel must have its address; one
- * that occurs several times must be refused, yet its addresses be there. Modules' symbols (a tab) are not the kernel's table's.
+ * KALLSYMS has a line "address type name[\tmodule]" a symbol. A name that occurs once in the kernel must have its
+ * address; one that occurs several times must be refused, yet its addresses be there. Modules' symbols (a tab) are
+ * not the kernel's table's.
  */
 static int compare(struct xg_kernel *k, const char *path, struct xg_err *err)
 {
@@ -99,27 +125,31 @@ static int compare(struct xg_kernel *k, const char *path, struct xg_err *err)
 	unsigned long same = 0, several = 0, wrong = 0;
 	char line[1024], name[600];
 	uint64_t want;
+	int rc;
 
 	if (!f)
 		return xg_fail_errno(err, errno, "cannot open %s", path);
-	while (fgets(line, sizeof(line), f)) {
+	rc = look_up(k, f, err);
+	while (!rc && fgets(line, sizeof(line), f)) {
 		struct gva at;
-		int rc;
 
-		if (strchr(line, '\t') || sscanf(line, "%" SCNx64 " %*c %599s", &want, name) != 2)
+		if (!line_parse(line, &want, name))
 			continue;
-		rc = xg_kernel_symbol(k, name, &at, err);
-		if (!rc && at.v == want && symbol_lies_at(k, want)) {
+		int found = xg_kernel_symbol(k, name, &at, err);
+
+		if (!found && at.v == want && symbol_lies_at(k, want)) {
 			same++;
-		} else if (rc == -ENOTUNIQ && symbol_lies_at(k, want)) {
+		} else if (found == -ENOTUNIQ && symbol_lies_at(k, want)) {
 			several++;
 		} else {
 			if (wrong++ < 10)
 				printf("differs: %s is %#" PRIx64 ", not %#" PRIx64 " (%d)\n", name, want,
-				       rc ? 0 : at.v, rc);
+				       found ? 0 : at.v, found);
 		}
 	}
 	fclose(f);
+	if (rc)
+		return rc;
 	printf("compared: %lu equal, %lu of an ambiguous name, %lu wrong, %u in the table\n", same, several, wrong,
 	       xg_kernel_os(k)->symbols);
 	return wrong || same + several != xg_kernel_os(k)->symbols ? xg_fail(err, EXDEV, "symbols differ") : 0;

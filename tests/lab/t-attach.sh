@@ -108,19 +108,6 @@ twenty_rounds()
 	done
 }
 
-# What leaks does so in each round: the smallest thing an attach takes, a window of 11 pages, would cost 880 kB in twenty.
-# The guest's own needs come and go by as much, but not each time: so it is asked up to five times.
-rounds()
-{
-	n=0
-	while [ $n -lt 20 ]; do
-		xengraft disk-attach "$1" /root/a.img,raw,xvdb,rw >/dev/null
-		lab-guest exec "$1" 'dd if=/dev/xvdb of=/dev/null bs=64k count=16 2>/dev/null'
-		xengraft disk-detach "$1" xvdb
-		n=$((n + 1))
-	done
-}
-
 # What leaks does so in each round. The guest's own needs come and go: so it is asked again, up to four times twenty,
 # whether twenty rounds cost less than one leaked page a round.
 rounds()

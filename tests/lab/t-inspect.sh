@@ -5,7 +5,8 @@
 #
 #     xenlab run --smp 2 --file BUILD/tests/lab/inspect-probe tests/lab/t-inspect.sh [KIND...]
 #
-# KIND is type/kernel/vcpus; without any, all are tried. 77: this lab has none of the kernels.
+# KIND is type/kernel/vcpus, type pvh, pv or kaslr (a PVH guest whose kernel chose its address); without any, all are
+# tried. 77: this lab has none of the kernels.
 
 probe=/root/in/inspect-probe
 failed=0
@@ -23,8 +24,10 @@ guest_is_whole() { # NAME
 }
 
 kind() { # TYPE KERNEL VCPUS
-	g=i$2-$1-$3 g=$(echo "$g" | tr -d .)
-	lab-guest start "$g" --type "$1" --kernel "$2" --vcpus "$3" || broke "no guest $1 $2"
+	g=i$2-$1-$3 g=$(echo "$g" | tr -d .) how="--type $1" type=$1
+	[ "$1" != kaslr ] || how=--kaslr type=pvh
+	# shellcheck disable=SC2086 # words are wanted
+	lab-guest start "$g" $how --kernel "$2" --vcpus "$3" || broke "no guest $1 $2"
 	lab-guest exec "$g" 'echo 0 >/proc/sys/kernel/kptr_restrict; cat /proc/kallsyms' >/tmp/kallsyms || broke "no kallsyms of $g"
 	lab-guest exec "$g" 'cat /sys/kernel/notes' >/tmp/notes || broke "no notes of $g"
 	release=$(lab-guest exec "$g" 'uname -r')
@@ -38,7 +41,7 @@ kind() { # TYPE KERNEL VCPUS
 	grep -e '^compared' -e '^page tables' -e '^build-id of' -e '^VMCOREINFO' -e '^error' /tmp/out
 	grep "^release *$release\$" /tmp/out >/dev/null
 	check "$1 $2 $3: release $release" $?
-	grep "guest .*(id [0-9]*, $1, $3 vCPU" /tmp/out
+	grep "guest .*(id [0-9]*, $type, $3 vCPU" /tmp/out
 	check "$1 $2 $3: type and vCPUs" $?
 
 	# By id as well as by name; JSON as well as text.
@@ -70,7 +73,7 @@ refusals() { # KERNEL
 	check "the control domain" $?
 
 	lab-guest start boot --kernel "$1" --paused || broke "no paused guest"
-	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep "ENOENT: no Linux kernel found in guest 'boot': none of its processors runs one" /tmp/out
+	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep "ENOENT: no known kernel found in guest 'boot': none of its processors runs one" /tmp/out
 	check "a guest that has not run yet" $?
 	# From the first instruction on, again and again: refused with a sentence or found, nothing else.
 	xl unpause boot
@@ -79,7 +82,7 @@ refusals() { # KERNEL
 		n=$((n + 1))
 		if "$probe" boot >/tmp/out 2>&1; then break; fi
 		early=$((early + 1))
-		grep -q -e 'error ENOENT: no Linux kernel found' /tmp/out || { cat /tmp/out; early=-1; break; }
+		grep -q -e 'error ENOENT: no known kernel found' /tmp/out || { cat /tmp/out; early=-1; break; }
 		grep '^error' /tmp/out | sed 's/.*error/booting:/' | cut -c1-230 >>/tmp/early
 	done
 	sort /tmp/early | uniq -c
@@ -103,8 +106,8 @@ if [ $# -gt 0 ]; then
 fi
 refusals "${have##* }"
 for kernel in $have; do
-	for type in pvh pv; do
-		for vcpus in 1 2; do kind $type "$kernel" $vcpus; done
+	for kind in pvh pv kaslr; do
+		for vcpus in 1 2; do kind $kind "$kernel" $vcpus; done
 	done
 done
 exit $failed

@@ -3,7 +3,7 @@
 # What the tests that run in Dom0 have in common. Sourced. A case is a shell function: its output is shown
 # only when it fails.
 #
-#     t_case "what it proves" function [argument...]
+#     t_case "what it proves" function [argument...]      lines of it that begin with NOTE are shown in any case
 #     t_skip "what it would prove" "why it was not tried"
 #
 # Prints "PASS name", "FAIL name" or "SKIP name: why" lines, which ./check counts.
@@ -21,12 +21,17 @@ t_case()
 	t_status=$?
 	if [ $t_status = 0 ]; then
 		echo "PASS $t_name"
+		grep '^NOTE' /tmp/t.out
 	else
 		echo "FAIL $t_name"
 		sed 's/^/    | /' /tmp/t.out | tail -n 60
 		t_failed=$((t_failed + 1))
+		t_clear_up
 	fi
 }
+
+# What a case that failed has left must not spoil the next: a test says how, if it can.
+t_clear_up() { :; }
 
 t_skip() { echo "SKIP $1: $2"; }
 
@@ -71,8 +76,16 @@ t_traces()
 		'select (select count(*) from device), (select count(*) from operation), (select count(*) from frame)'
 }
 
+# Waits until the traces stay as they are: a backend writes some of its nodes a second after it has connected.
+t_settle()
+{
+	t_before=''
+	until [ "$t_before" = "$(t_traces)" ]; do t_before=$(t_traces); sleep 2; done
+}
+
 # The guest's log since the kernel came up: nothing of it may be a warning.
 t_guest_log_clean()
 {
-	t_not lab-guest exec "$1" "dmesg | grep -E 'WARNING|BUG:|Oops|Call Trace|still in use|refcount|use-after|lockup|rcu.*stall'"
+	t_not lab-guest exec "$1" "dmesg | grep -B 4 -E \
+		'WARNING|BUG:|Oops|Call Trace|still in use|refcount|use-after|lockup|rcu.*stall'"
 }

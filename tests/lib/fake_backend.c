@@ -9,41 +9,59 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ready_fd(int argc, char **argv)
+#define OFFER "ready sectors=2048 sector-size=512 physical-sector-size=4096 feature-flush-cache=1 " \
+	"feature-max-indirect-segments=256 multi-queue-max-queues=4 max-ring-page-order=1\n"
+
+/* What it says, by the name that XENGRAFT_FAKE_BACKEND gives; without one the first. */
+static const struct mode {
+	const char *name, *says;
+	int dies;
+} modes[] = {
+	{ "", OFFER "connected\n", 0 },
+	{ "error", "error: the target is on fire\n", 1 },
+	{ "babble", "who are you?\n", 1 },
+	{ "die", "", 1 },
+	{ "hang", "", 0 },
+	{ "refuse", OFFER "error: ring of the wrong colour\n", 0 },
+	{ "silent", OFFER, 0 },
+	{ "stubborn", OFFER "connected\n", 0 },
+};
+
+static const struct mode *mode_find(void)
+{
+	const char *name = getenv("XENGRAFT_FAKE_BACKEND");
+	size_t i;
+
+	for (i = 0; name && i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(name, modes[i].name))
+			return &modes[i];
+	return &modes[0];
+}
+
+static int parent_fd(int argc, char **argv)
 {
 	int i;
 
 	for (i = 1; i + 1 < argc; i++)
-		if (!strcmp(argv[i], "--ready-fd"))
+		if (!strcmp(argv[i], "--parent-fd"))
 			return atoi(argv[i + 1]);
 	return -1;
 }
 
-static void say(int fd, const char *line)
-{
-	if (write(fd, line, strlen(line)) < 0)
-		_exit(3);
-}
-
 int main(int argc, char **argv)
 {
-	const char *mode = getenv("XENGRAFT_FAKE_BACKEND");
-	int fd = ready_fd(argc, argv);
+	const struct mode *mode = mode_find();
+	int fd = parent_fd(argc, argv);
+	char go;
 
 	/* Should the test forget it: SIGALRM is what the test takes for a leak. */
 	alarm(30);
-	if (mode && !strcmp(mode, "error"))
-		say(fd, "error: the target is on fire\n");
-	if (mode && !strcmp(mode, "babble"))
-		say(fd, "who are you?\n");
-	if (mode && (!strcmp(mode, "error") || !strcmp(mode, "die") || !strcmp(mode, "babble")))
+	if (read(fd, &go, 1) != 1 || write(fd, mode->says, strlen(mode->says)) < 0)
+		return 3;
+	if (mode->dies)
 		return 1;
-	if (mode && !strcmp(mode, "stubborn"))
+	if (!strcmp(mode->name, "stubborn"))
 		signal(SIGTERM, SIG_IGN);
-	if (!mode || strcmp(mode, "hang")) {
-		say(fd, "ready\n");
-		close(fd);
-	}
 	for (;;)
 		pause();
 }

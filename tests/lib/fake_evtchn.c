@@ -35,7 +35,7 @@ int xg_evtchn_bind(struct xg_evtchn *e, uint32_t domid, uint32_t port, uint32_t 
 {
 	if (fake_point("event channel", "bind", false))
 		return xg_fail(err, EIO, "struck: event channel bind");
-	if (domid != FAKE_DOMID || !port || port != fake_host->core_port || e->bound)
+	if (domid != fake_linux->guest->info.domid || !port || port != fake_host->core_port || e->bound)
 		return xg_fail(err, EINVAL, "cannot bind to port %u of domain %u", port, domid);
 	e->bound = true;
 	fake_host->event = true;	/* as Xen does: what was sent before may have been meant for us */

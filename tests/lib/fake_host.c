@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See fake_host.h. The guest's side follows guest-stubs/abi/xengraft_abi.h and hotswap/stage1.S, not the code under test. */
+/*
+ * See fake_host.h. The guest's side follows guest-stubs/abi/xengraft_abi.h and hotswap/stage1.S, not the code under
+ * test.
+ */
 #include "tests/lib/fake_host.h"
 
 #include <inttypes.h>
@@ -397,35 +400,96 @@ static int window_command(const struct xg_command *c, uint64_t *values)
 	return 0;
 }
 
+static struct xg_device_header *header_of(const struct fake_window *w, uint32_t half)
+{
+	return fake_linux_page(fake_linux, w->pages[w->text + half]);
+}
+
 static bool device_header_valid(const struct fake_window *w, const struct xg_device_header *h)
 {
+	uint32_t half = h == header_of(w, 0) ? 0 : 1;
+
 	unsigned int i;
 
 	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
 		if (h->entry[i] - w->va >= w->text * XG_PAGE_SIZE)
 			return false;
 	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= sizeof(*h) && h->window_va == w->va &&
-	       h->header_va == w->va + w->text * XG_PAGE_SIZE && h->text_pages == w->text && h->data_pages == w->data &&
+	       h->header_va == w->va + (w->text + half) * XG_PAGE_SIZE && h->live_half == half && h->text_pages == w->text && h->data_pages == w->data &&
 	       h->class_id == XG_CLASS_BLOCK && h->backend_domid == 0 && h->block.sectors &&
 	       h->block.nr_queues >= 1 && h->block.nr_queues <= XG_QUEUES_MAX && h->block.ring_order <= 2;
 }
 
-static int device_open(struct fake_window *w, struct xg_device_header *h)
+static void device_publish(struct xg_device_header *h)
 {
 	uint32_t q, i;
 
+	for (q = 0; q < h->block.nr_queues; q++) {
+		h->queues[q].ring_pages = 1u << h->block.ring_order;
+		for (i = 0; i < h->queues[q].ring_pages; i++)
+			h->queues[q].ring_ref[i] = 100 + 50 * h->live_half + q * XG_RING_PAGES_MAX + i;
+		h->queues[q].event_port = 20 + 10 * h->live_half + q;
+	}
+	h->limits = (struct xg_block_limits){ .max_segments = 11, .max_sectors = 88, .queue_depth = 32 };
+}
+
+static int device_open(struct fake_window *w, struct xg_device_header *h)
+{
 	if (w->disk)
 		return -XG_E_EXIST;
 	if (!device_header_valid(w, h))
 		return -XG_E_INVAL;
-	for (q = 0; q < h->block.nr_queues; q++) {
-		h->queues[q].ring_pages = 1u << h->block.ring_order;
-		for (i = 0; i < h->queues[q].ring_pages; i++)
-			h->queues[q].ring_ref[i] = 100 + q * XG_RING_PAGES_MAX + i;
-		h->queues[q].event_port = 20 + q;
-	}
-	h->limits = (struct xg_block_limits){ .max_segments = 11, .max_sectors = 88, .queue_depth = 32 };
+	device_publish(h);
+	w->half = 0;
 	w->disk = h->state = XG_DEV_OPEN;
+	return 0;
+}
+
+/* ---- Swap ---- */
+
+static int device_open_next(struct fake_window *w, uint64_t header_va)
+{
+	struct xg_device_header *now = header_of(w, w->half), *next = header_of(w, !w->half);
+
+	if (w->disk != XG_DEV_LIVE)
+		return -XG_E_BUSY;
+	if (w->other)
+		return -XG_E_EXIST;
+	if (w->data < 4 || w->data % 2 || header_va != w->va + (w->text + !w->half) * XG_PAGE_SIZE ||
+	    !device_header_valid(w, next) || next->block.sectors != now->block.sectors ||
+	    next->block.nr_queues != now->block.nr_queues)
+		return -XG_E_INVAL;
+	device_publish(next);
+	next->state = XG_DEV_OPEN;
+	w->other = true;
+	return 0;
+}
+
+static int device_switch(struct fake_window *w, const struct xg_command *c, uint64_t *values)
+{
+	if (w->disk != XG_DEV_LIVE)
+		return -XG_E_BUSY;
+	if (!w->other || c->args[1] > XG_SWITCH_MAX_US)
+		return -XG_E_INVAL;
+	values[0] = 123456;
+	values[1] = 2;
+	values[2] = 32;
+	values[3] = c->args[2] & XG_SWITCH_REPLAY ? 32 : 0;
+	if (fake_host->stuck && !(c->args[2] & XG_SWITCH_REPLAY))
+		return -XG_E_BUSY;
+	header_of(w, w->half)->state = XG_DEV_OPEN;
+	w->half = !w->half;
+	header_of(w, w->half)->state = XG_DEV_LIVE;
+	header_of(w, w->half)->counts[0].taken = 2;
+	header_of(w, w->half)->counts[0].completed = fake_host->lame ? 1 : 2;
+	return 0;
+}
+
+static int device_close_other(struct fake_window *w)
+{
+	if (w->other)
+		header_of(w, !w->half)->state = XG_DEV_NONE;
+	w->other = false;
 	return 0;
 }
 
@@ -438,8 +502,55 @@ static int device_move(struct fake_window *w, struct xg_device_header *h, uint32
 	return 0;
 }
 
-static int device_command(const struct xg_command *c, struct fake_window *w, struct xg_device_header *h)
+/* One that has ended may not have been waited for yet. */
+static bool process_lives(const char *pid)
 {
+	char path[64], line[256] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	return line[0] && !strstr(line, ") Z ");
+}
+
+/* The grants of the rings of the disk called NAME end: the half's backend must have unmapped them. */
+static void grants_end(const char *name, uint32_t half)
+{
+	const char *prefix = half ? "/local/domain/0/backend/xengraft-vbd-b/7/" : "/local/domain/0/backend/xengraft-vbd/7/";
+	size_t i, len;
+
+	for (i = 0; i < fake_host->node_count; i++) {
+		const struct fake_node *n = &fake_host->nodes[i];
+		char path[300];
+		const char *state, *pid;
+
+		len = strlen(n->path);
+		if (strncmp(n->path, prefix, strlen(prefix)) || strcmp(n->path + len - 4, "/dev") ||
+		    strcmp(n->value, name))
+			continue;
+		snprintf(path, sizeof(path), "%.*s/state", (int)len - 4, n->path);
+		state = fake_store_get(path);
+		snprintf(path, sizeof(path), "%.*s/pid", (int)len - 4, n->path);
+		pid = fake_store_get(path);
+		if (state && pid && !strcmp(state, "4") && process_lives(pid))
+			crash("grants of a ring ended that the backend has mapped");
+	}
+}
+
+static int device_command(const struct xg_command *c, struct fake_window *w, struct xg_device_header *h, uint64_t *values)
+{
+	if ((c->op == XG_CMD_DEVICE_REMOVE && c->args[1] && w->disk == XG_DEV_LIVE) ||
+	    (c->op == XG_CMD_DEVICE_CLOSE && w->disk))
+		grants_end(h->name, w->half);
+	if (w->other && (c->op == XG_CMD_DEVICE_CLOSE || c->op == XG_CMD_DEVICE_CLOSE_OTHER))
+		grants_end(h->name, !w->half);
+	if (w->other && c->op == XG_CMD_DEVICE_SWITCH && c->args[2] & XG_SWITCH_REPLAY)
+		grants_end(h->name, w->half);
 	switch (c->op) {
 	case XG_CMD_WINDOW_FREE:
 		if (w->disk)
@@ -457,8 +568,15 @@ static int device_command(const struct xg_command *c, struct fake_window *w, str
 	case XG_CMD_DEVICE_CLOSE:
 		if (w->disk == XG_DEV_LIVE)
 			return -XG_E_BUSY;
+		(void)device_close_other(w);
 		w->disk = h->state = XG_DEV_NONE;
 		return 0;
+	case XG_CMD_DEVICE_OPEN_NEXT:
+		return device_open_next(w, c->args[1]);
+	case XG_CMD_DEVICE_SWITCH:
+		return device_switch(w, c, values);
+	case XG_CMD_DEVICE_CLOSE_OTHER:
+		return device_close_other(w);
 	}
 	return -XG_E_NOTSUPP;
 }
@@ -486,8 +604,8 @@ static int run(const struct xg_command *c, uint64_t *values, struct xg_device_he
 		return -XG_E_BUSY;
 	if (!w || w->va == fake_host->core_va)
 		return -XG_E_NODEV;
-	*ret_device = fake_linux_page(fake_linux, w->pages[w->text]);
-	return device_command(c, w, *ret_device);
+	*ret_device = header_of(w, w->half);
+	return device_command(c, w, *ret_device, values);
 }
 
 void fake_guest_event(void)
@@ -517,47 +635,21 @@ void fake_guest_event(void)
 /* ---- The backend's half of xenstore -------------------------------------------------------------------- */
 
 #define BACKEND "/local/domain/0/backend/xengraft-vbd/7/"
+#define BACKEND_B "/local/domain/0/backend/xengraft-vbd-b/7/"
 #define FRONTEND "/local/domain/7/xengraft/vbd/"
+#define FRONTEND_B "/local/domain/7/xengraft/vbd-b/"
 
-static void backend_set(const char *devid, const char *name, const char *value)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), BACKEND "%s/%s", devid, name);
-	fake_store_set(path, value);
-}
-
-/* What a backend says of itself before it is ready. */
-static void backend_offers(const char *devid)
-{
-	static const struct { const char *name, *value; } offers[] = {
-		{ "sectors", "2048" }, { "sector-size", "512" }, { "physical-sector-size", "4096" },
-		{ "feature-flush-cache", "1" }, { "feature-max-indirect-segments", "256" },
-		{ "multi-queue-max-queues", "4" }, { "max-ring-page-order", "1" }, { "state", "2" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(offers) / sizeof(offers[0]); i++)
-		backend_set(devid, offers[i].name, offers[i].value);
-}
-
-static void backend_sees(const char *devid, const char *state)
+static void backend_sees(const char *dir, const char *devid, const char *state)
 {
 	char path[300];
 	const char *pid;
 
-	snprintf(path, sizeof(path), BACKEND "%s/pid", devid);
+	snprintf(path, sizeof(path), "%s%s/pid", dir, devid);
 	pid = fake_store_get(path);
 	if (!pid)
 		return;
-	if (!strcmp(state, "3") && fake_host->backend_fails) {
-		backend_set(devid, "error", "ring of the wrong colour");
-		backend_set(devid, "state", "6");
-	} else if (!strcmp(state, "3") && !fake_host->backend_silent) {
-		backend_set(devid, "state", "4");
-	} else if (!strcmp(state, "5") && !fake_host->backend_stubborn) {
+	if (!strcmp(state, "5") && !fake_host->backend_stubborn)
 		kill(atoi(pid), SIGTERM);
-	}
 }
 
 void fake_store_changed(const char *path)
@@ -569,10 +661,10 @@ void fake_store_changed(const char *path)
 		return;
 	if (!strcmp(path, "/local/domain/7/control/shutdown"))
 		watch_fired();
-	else if (sscanf(path, BACKEND "%15[0-9]/%31s", devid, tail) == 2 && !strcmp(tail, "pid"))
-		backend_offers(devid);
 	else if (sscanf(path, FRONTEND "%15[0-9]/%31s", devid, tail) == 2 && !strcmp(tail, "state"))
-		backend_sees(devid, value);
+		backend_sees(BACKEND, devid, value);
+	else if (sscanf(path, FRONTEND_B "%15[0-9]/%31s", devid, tail) == 2 && !strcmp(tail, "state"))
+		backend_sees(BACKEND_B, devid, value);
 }
 
 /* ---- Time: hotswap/wait.h ------------------------------------------------------------------------------ */
@@ -670,8 +762,8 @@ static int host_info(struct xg_guest *g, struct xg_guest_info *ret, struct xg_er
 }
 
 /*
- * The upper page tables: a walk that fails there fails as one that fails at the last level, which is tried. That halves the
- * points of an operation.
+ * The upper page tables: a walk that fails there fails as one that fails at the last level, which is tried. That
+ * halves the points of an operation.
  */
 static bool is_upper_table(struct gfn frame)
 {
@@ -702,15 +794,32 @@ static void host_close(struct xg_guest *g)
 	plain_ops->close(g);
 }
 
+int xg_domains(struct xg_domain **ret, size_t *ret_count, struct xg_err *err)
+{
+	if (fake_point("domains", "", false))
+		return xg_fail(err, EIO, "struck: domains");
+	*ret = calloc(2, sizeof(**ret));
+	if (!*ret)
+		return xg_fail(err, ENOMEM, "domains");
+	(*ret)[0] = (struct xg_domain){ .domid = fake_linux->guest->info.domid, .dying = fake_host->dying };
+	memcpy((*ret)[0].uuid, fake_linux->guest->info.uuid, sizeof((*ret)[0].uuid));
+	(*ret)[1] = (*ret)[0];
+	(*ret)[1].domid++;
+	*ret_count = fake_host->gone ? 0 : 1 + fake_host->twin;
+	return 0;
+}
+
 int xg_guest_open(const char *name_or_id, struct xg_guest **ret, struct xg_err *err)
 {
 	struct xg_guest_info info = fake_linux->guest->info;
 	struct xg_paging paging;
 	struct xg_guest *g;
+	char id[16];
 
 	if (fake_point("open", name_or_id, false))
 		return xg_fail(err, EIO, "struck: open");
-	if (fake_host->gone || (strcmp(name_or_id, FAKE_GUEST) && strcmp(name_or_id, "7")))
+	snprintf(id, sizeof(id), "%u", info.domid);
+	if (fake_host->gone || (strcmp(name_or_id, FAKE_GUEST) && strcmp(name_or_id, id)))
 		return xg_fail(err, ENOENT, "%s is an invalid domain identifier", name_or_id);
 	info.paused = fake_host->paused;
 	info.dying = fake_host->dying;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A host with one guest, for tests of what works on guests: xenstore (fake_store.c), event channels (fake_evtchn.c), Xen's
- * view of the guest, the guest's kernel with the first stage and the personality, a clock and the backend's
+ * A host with one guest, for tests of what works on guests: xenstore (fake_store.c), event channels (fake_evtchn.c),
+ * Xen's view of the guest, the guest's kernel with the first stage and the personality, a clock and the backend's
  * half of xenstore (fake_host.c). A test program links these in place of lib/xen's and hotswap/wait.c.
  *
  * What outlives a process lies in shared memory, so a child may be killed at any moment and its parent looks what is
@@ -34,6 +34,8 @@ struct fake_window {
 	uint32_t text, data;
 	uint16_t pages[FAKE_WINDOW_PAGES];	/* of fake_linux */
 	uint32_t disk;		/* enum xg_device_state */
+	uint32_t half;		/* that is in use */
+	bool other;		/* the other one is open */
 };
 
 /* Where the guest can be in the first stage. */
@@ -57,12 +59,13 @@ struct fake_reply {
 struct fake_host {
 	/* What a test may set. */
 	bool gone, paused, dying, shut_down;	/* the domain */
+	bool twin;		/* there is another domain of its UUID */
 	bool deaf;		/* its watch thread does not run */
 	bool no_thread, no_memory;	/* in its kernel */
 	bool in_use;		/* the disk is open in the guest */
-	bool backend_silent;	/* never connects */
-	bool backend_fails;	/* says why and closes */
 	bool backend_stubborn;	/* does not end when asked */
+	bool stuck;		/* what is in flight never ends: a switch without replay does not come about */
+	bool lame;		/* the driver that was switched to completes nothing more */
 	unsigned int conflicts;	/* so many transactions meet another's write */
 	unsigned int tick_ms;	/* the clock goes on by so much when it is looked at */
 	int poll_cap_ms;	/* poll() waits no longer in truth, when it should for more than 5 s */
@@ -139,8 +142,8 @@ struct xg_mailbox *fake_mailbox(void);
 uint64_t *fake_window_entry(const struct fake_window *w, uint32_t n);
 
 /*
- * NULL when guest, xenstore and this process's mappings are as they were after setup; else what is not. CAVE_MAY_STAY: the
- * first stage's bytes may be there still if nobody is, nor can come to be, in them.
+ * NULL when guest, xenstore and this process's mappings are as they were after setup; else what is not.
+ * CAVE_MAY_STAY: the first stage's bytes may be there still if nobody is, nor can come to be, in them.
  */
 const char *fake_host_dirt(bool cave_may_stay);
 

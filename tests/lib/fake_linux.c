@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Builds what fake_linux.h describes. The encoder of kallsyms is the test's own, written from scripts/kallsyms.c's output. */
+/*
+ * Builds what fake_linux.h describes. The encoder of kallsyms is the test's own, written from scripts/kallsyms.c's
+ * output.
+ */
 #include "tests/lib/fake_linux.h"
 
 #include <inttypes.h>
@@ -67,7 +70,10 @@ struct fake_linux_list {
 	struct symbol at[SYMBOLS + EXTRA_MAX];
 };
 
-/* Tokens besides the letters themselves, in slots that no letter uses; the fourth begins a name together with its type. */
+/*
+ * Tokens besides the letters themselves, in slots that no letter uses; the fourth begins a name together with its
+ * type.
+ */
 static const char *const words[] = { "init_", "percpu", "once", "Dinit", "vmcore", "_" TEN };
 
 void *fake_linux_page(const struct fake_linux *f, size_t n)

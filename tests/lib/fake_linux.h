@@ -65,8 +65,8 @@ struct fake_linux *fake_linux_new(const struct fake_linux_spec *spec, void *memo
 void fake_linux_free(struct fake_linux *f);
 
 /*
- * Maps COUNT pages from PAGE on at ADDR, in 4 KiB pages; FLAGS are those of a page-table entry besides present. The tables that
- * this takes come from the free pages and stay. PAGE 0 with FAKE_LINUX_ABSENT: makes the tables alone.
+ * Maps COUNT pages from PAGE on at ADDR, in 4 KiB pages; FLAGS are those of a page-table entry besides present. The
+ * tables that this takes come from the free pages and stay. PAGE 0 with FAKE_LINUX_ABSENT: makes the tables alone.
  */
 #define FAKE_LINUX_WRITABLE UINT64_C(0x2)
 #define FAKE_LINUX_NO_EXEC (UINT64_C(1) << 63)

@@ -81,11 +81,13 @@ build_tree()
 
 lab_prepare() { quietly "prepare the lab (Xen, Dom0, guests)" "$build/log/lab.log" "$top/tests/lab/xenlab" prepare; }
 
+lab_kernels() { "$top/tests/lab/xenlab" kernels 2>/dev/null | awk '{ printf "%s:%s ", $2, $3 }'; }
+
 # The personalities for the lab's guests: their kernels' headers, then an image each.
 guest_images()
 {
 	local kernels headers
-	kernels=$("$top/tests/lab/xenlab" kernels 2>/dev/null | awk '{ printf "%s:%s ", $2, $3 }')
+	kernels=$(lab_kernels)
 	[ -n "$kernels" ] || die "the lab has no guest kernels"
 	headers=$(for k in $kernels; do echo "linux-headers-${k%%:*}"; done)
 	headers=$(for h in $headers; do [ -e "/usr/src/$h" ] || echo "$h"; done)
@@ -96,6 +98,13 @@ guest_images()
 	fi
 	quietly "build the guests' personalities" "$build/log/images.log" \
 		make -C "$build" guest-images GUEST_KERNELS="$kernels"
+}
+
+# The same as modules, for guests whose owner opts in; after guest_images, which sees to the headers.
+guest_modules()
+{
+	quietly "build the guests' modules" "$build/log/modules.log" \
+		make -C "$build" guest-modules GUEST_KERNELS="$(lab_kernels)"
 }
 
 # lab_image OUT: an ext4 image of a tree of files with their sums in SHA256SUMS.

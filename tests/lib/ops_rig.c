@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ const char rig_personality_notes[] =
 	"\narch=x86_64\nversion=0.1\nlicence=GPL-2.0-or-later\n";
 
 const char rig_driver_notes[] =
-	"kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=blkif\nmode=virtual\nversion=0.1\nlicence=GPL-2.0-or-later\n";
+	"kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\nversion=0.1\nlicence=GPL-2.0-or-later\n";
 
 uint8_t *rig_personality(const char *notes, size_t *ret_size)
 {
@@ -78,6 +79,20 @@ uint8_t *rig_driver(const char *notes, size_t *ret_size)
 	return elfb_finish(b, ret_size);
 }
 
+static bool is_image(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 2 && !strcmp(name + length - 2, ".o");
+}
+
+static void repo_paths_set(void)
+{
+	snprintf(rig.repo_paths.dir, sizeof(rig.repo_paths.dir), "%s/.repo", rig.dir);
+	snprintf(rig.repo_paths.confdir, sizeof(rig.repo_paths.confdir), "%s/.etc", rig.dir);
+	snprintf(rig.repo_paths.images, sizeof(rig.repo_paths.images), "%s", rig.dir);
+}
+
 void rig_image_write(const char *name, const void *bytes, size_t size)
 {
 	char path[160];
@@ -87,6 +102,21 @@ void rig_image_write(const char *name, const void *bytes, size_t size)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size, path);
 	close(fd);
+	if (is_image(name))
+		rig_images_changed();
+}
+
+/* The repository takes the folder's images in anew: what is no image is left out, what is gone goes. */
+void rig_images_changed(void)
+{
+	struct xg_repo_report report = { .line = NULL };
+	struct xg_repo *repo = NULL;
+	struct xg_err err;
+
+	rig.images_as_new = false;
+	repo_paths_set();
+	must(!xg_repo_setup(&rig.repo_paths, &repo, &report, &err), err.text);
+	xg_repo_close(repo);
 }
 
 static void images_write(void)
@@ -100,10 +130,25 @@ static void images_write(void)
 	image = rig_driver(rig_driver_notes, &size);
 	rig_image_write("blkif-virtual.o", image, size);
 	free(image);
+	rig.images_as_new = true;
+}
+
+void rig_driver_renew(const char *version)
+{
+	char notes[256];
+	uint8_t *image;
+	size_t size;
+
+	snprintf(notes, sizeof(notes), "kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\n"
+		 "version=%s\nlicence=GPL-2.0-or-later\n", version);
+	image = rig_driver(notes, &size);
+	rig_image_write("blkif-virtual-renewed.o", image, size);
+	free(image);
 }
 
 /* ---- The folder ---------------------------------------------------------------------------------------- */
 
+/* But the images, as long as no test has changed them: making a repository of them takes time. */
 static void files_remove(void)
 {
 	DIR *d = opendir(rig.dir);
@@ -111,9 +156,28 @@ static void files_remove(void)
 
 	must(d != NULL, rig.dir);
 	while ((e = readdir(d)))
-		if (e->d_name[0] != '.')
+		if (e->d_name[0] != '.' && !(rig.images_as_new && is_image(e->d_name)))
 			unlinkat(dirfd(d), e->d_name, 0);
 	closedir(d);
+}
+
+static int path_remove(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+/* A repository as new, with a key of its own. */
+static void repo_remove(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/.repo", rig.dir);
+	nftw(path, path_remove, 8, FTW_DEPTH | FTW_PHYS);
+	snprintf(path, sizeof(path), "%s/.etc", rig.dir);
+	nftw(path, path_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Beside the test program, where the build put it. */
@@ -155,19 +219,26 @@ void rig_reset(void)
 	fake_strike(0, false);
 	fake_host_reset();
 	files_remove();
-	images_write();
+	if (!rig.images_as_new) {
+		repo_remove();
+		images_write();
+	}
 	snprintf(target, sizeof(target), "%s/disk.img", rig.dir);
 	rig_image_write("disk.img", "disk", 4);
 	rig.spec = (struct xg_disk_spec){ .vdev = "xvdb", .format = "raw", .discard = true };
 	snprintf(rig.spec.target, sizeof(rig.spec.target), "%s", target);
 	rig.dry_run = false;
+	rig.generator = "/nowhere/xengraft-gen";
+	rig.generate_ms = 300000;
+	snprintf(rig.work_dir, sizeof(rig.work_dir), "%s/.generate", rig.dir);
+	nftw(rig.work_dir, path_remove, 8, FTW_DEPTH | FTW_PHYS);
 	rig.steps[0] = rig.notices[0] = '\0';
 }
 
 void rig_teardown(void)
 {
-	files_remove();
-	rmdir(rig.dir);
+	nftw(rig.dir, path_remove, 8, FTW_DEPTH | FTW_PHYS);
+	rig.images_as_new = false;
 	fake_host_teardown();
 }
 
@@ -192,15 +263,23 @@ static void notice(void *ctx, const char *text)
 	append(rig.notices, sizeof(rig.notices), text);
 }
 
+static void detail(void *ctx, const char *text)
+{
+	(void)ctx;
+	append(rig.details, sizeof(rig.details), text);
+}
+
 int rig_open(struct xg_ops *ops, struct xg_err *err)
 {
 	int rc;
 
 	*ops = (struct xg_ops){
-		.backend_program = rig.backend, .image_path = rig.dir, .policy = "/nowhere/policy", .log_dir = rig.dir,
+		.backend_program = rig.backend, .repo_paths = rig.repo_paths, .policy = "/nowhere/policy", .log_dir = rig.dir,
 		.run_dir = rig.dir, .dry_run = rig.dry_run, .progress = progress, .notice = notice,
+		.detail = detail, .generator = rig.generator, .generate_ms = rig.generate_ms,
 	};
-	rig.steps[0] = rig.notices[0] = '\0';
+	snprintf(ops->work_dir, sizeof(ops->work_dir), "%s", rig.work_dir);
+	rig.steps[0] = rig.notices[0] = rig.details[0] = '\0';
 	rc = xg_state_open(rig.database, &ops->state, err);
 	if (!rc)
 		rc = xg_store_open(&ops->store, err);
@@ -246,6 +325,68 @@ int rig_withdraw(struct xg_err *err)
 	return rc;
 }
 
+int rig_swap(bool force, struct xg_swapped *ret, struct xg_err *err)
+{
+	const struct xg_swap_wish wish = { .driver = "virtual", .reason = "swap", .force = force };
+	struct xg_swapped swapped;
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = xg_disk_swap(&ops, FAKE_GUEST, rig.spec.vdev, &wish, ret ? ret : &swapped, err);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+int rig_rollback(struct xg_swapped *ret, struct xg_err *err)
+{
+	const struct xg_swap_wish wish = { .reason = "rollback" };
+	struct xg_swapped swapped;
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = xg_disk_rollback(&ops, FAKE_GUEST, rig.spec.vdev, &wish, ret ? ret : &swapped, err);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+int rig_upgrade(struct xg_err *err)
+{
+	const struct xg_swap_wish wish = { .reason = "upgrade" };
+	struct xg_device_row *rows = NULL;
+	struct xg_swapped swapped;
+	struct xg_guest_row guest;
+	struct xg_ops ops;
+	size_t count = 0, i;
+	int done = 0, rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = xg_state_device_list(ops.state, NULL, &rows, &count, err);
+	for (i = 0; rc >= 0 && i < count; i++) {
+		rc = xg_state_guest_get(ops.state, rows[i].uuid, &guest, err);
+		if (!rc)
+			rc = xg_disk_upgrade(&ops, &guest, &rows[i], &wish, &swapped, err);
+		done += !rc;
+	}
+	free(rows);
+	xg_ops_close(&ops);
+	return rc < 0 ? rc : done;
+}
+
+void rig_backend_dies(void)
+{
+	const char *pid = fake_store_get(rig_ask("SELECT half FROM device") ? "/local/domain/0/backend/xengraft-vbd-b/7/51728/pid" :
+					 "/local/domain/0/backend/xengraft-vbd/7/51728/pid");
+
+	must(pid && atoi(pid) > 1, "there is no backend");
+	kill(atoi(pid), SIGKILL);
+	waitpid(atoi(pid), NULL, 0);
+}
+
 int rig_recover(struct xg_err *err)
 {
 	struct xg_session *s = NULL;
@@ -282,7 +423,7 @@ static char dirt[200];
 
 static const char *database_dirt(void)
 {
-	static const char *const tables[] = { "guest", "device", "frame", "operation" };
+	static const char *const tables[] = { "guest", "device", "frame", "operation", "next" };
 	char sql[64];
 	size_t i;
 
@@ -315,8 +456,46 @@ const char *rig_dirt(bool cave_may_stay)
 	return why ? why : process_dirt();
 }
 
+static const struct fake_window *device_window(void)
+{
+	size_t i;
+
+	for (i = 0; i < FAKE_WINDOWS; i++)
+		if (fake_host->windows[i].va && fake_host->windows[i].va != fake_host->core_va)
+			return &fake_host->windows[i];
+	return NULL;
+}
+
+/* One half is in use, the record's, and of the other there is nothing. */
+static const char *rig_not_one_half(void)
+{
+	static const char *const backends[] = {
+		"/local/domain/0/backend/xengraft-vbd/7/51728/state", "/local/domain/0/backend/xengraft-vbd-b/7/51728/state",
+	};
+	static const char *const frontends[] = {
+		"/local/domain/7/xengraft/vbd/51728/state", "/local/domain/7/xengraft/vbd-b/51728/state",
+	};
+	long half = rig_ask("SELECT half FROM device");
+
+	if (device_window()->half != half)
+		return "the record has another half than the guest";
+	if (device_window()->other)
+		return "the half that is not in use is open";
+	if (rig_ask("SELECT count(*) FROM next"))
+		return "the database has a swap that goes on";
+	if (!fake_store_get(backends[half]))
+		return "xenstore has no backend";
+	if (!fake_store_get(frontends[half]) || strcmp(fake_store_get(frontends[half]), "4"))
+		return "the frontend is not connected";
+	if (fake_store_get(backends[!half]) || fake_store_get(frontends[!half]))
+		return "xenstore has areas of the other half";
+	return NULL;
+}
+
 const char *rig_not_attached(void)
 {
+	const char *why;
+
 	if (fake_host->crash[0])
 		return fake_host->crash;
 	if (fake_host->mappings_left)
@@ -331,10 +510,9 @@ const char *rig_not_attached(void)
 		return "the database has no guest";
 	if (rig_ask("SELECT count(*) FROM operation"))
 		return "the database has an operation";
-	if (!fake_store_get("/local/domain/0/backend/xengraft-vbd/7/51728/state"))
-		return "xenstore has no backend";
-	if (strcmp(fake_store_get("/local/domain/7/xengraft/vbd/51728/state"), "4"))
-		return "the frontend is not connected";
+	why = rig_not_one_half();
+	if (why)
+		return why;
 	if (!fake_store_get("/local/domain/7/drivers/51728") || !fake_store_get("/local/domain/7/drivers/65534"))
 		return "the drivers are not announced";
 	return NULL;
@@ -388,6 +566,12 @@ int fsync(int fd)
 }
 
 int fdatasync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int syncfs(int fd)
 {
 	(void)fd;
 	return 0;

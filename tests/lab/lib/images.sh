@@ -179,6 +179,30 @@ build_debian()
 	rm -rf "$extra" "$out/apt.conf" "$out/debian.tar"
 }
 
+# What a Dom0 needs to generate personalities, and the libraries that xengraft's programs load there.
+builder_packages=gcc,make,binutils,xz-utils,libxenmisc4.17,libxenforeignmemory1,libxenevtchn1,libxengnttab1,libxenstore4
+builder_packages+=,libelf1,libsqlite3-0,libsodium23,libjansson4,liburing2
+
+# build_builder OUT: OUT/debian.img, a Debian system with a compiler, the headers of the guests' 6.1 and that kernel in its
+# /boot, used read-only below a tmpfs: Dom0 itself has none of it.
+build_builder()
+{
+	local out=$1 release list sources=()
+	release=$(kernel_release 6.1)
+	say "building the Debian that generates"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+		[ ! -s "$list" ] || sources+=("$list")
+	done
+	apt-config dump Acquire >"$out/apt.conf"
+	mmdebstrap --variant=minbase --include="$builder_packages,linux-headers-$release" --quiet \
+		--aptopt="$out/apt.conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+		--customize-hook="cp '$pool/boot/vmlinuz-$release' \"\$1/boot/\"" \
+		"$(. /etc/os-release; echo "$VERSION_CODENAME")" "$out/debian.tar" "${sources[@]}" || return
+	if [ "$(id -u)" = 0 ]; then image_of_tar "$out"; else image_of_tar "$out" fakeroot; fi &&
+	rm -rf "$out/apt.conf" "$out/debian.tar"
+}
+
 # image_of_tar DIR [FAKEROOT]: DIR/debian.tar becomes DIR/debian.img.
 image_of_tar()
 {
@@ -196,6 +220,29 @@ build_agent()
 	mkdir -p "$1/usr/lib/lab" && compile -o "$1/usr/lib/lab/agent" "$lab/talk/agent.c" -static
 }
 
+# grub_image OUT KERNEL: GRUB for PVH with the kernel as Debian ships it and the busybox root inside. It enters the
+# kernel as on a PC, so that its own decompressor runs and chooses where it lies (KASLR), which a direct boot leaves out.
+grub_image()
+{
+	local out=$1 kernel=$2 scratch=$1.tmp grub=$pool/usr/lib/grub/i386-xen_pvh
+	mkdir -p "$scratch/boot/grub"
+	ln "$pool/boot/vmlinuz-$(kernel_release "$kernel")" "$scratch/vmlinuz"
+	ln "$(guest "$kernel")/root.cpio" "$scratch/initrd"
+	cat >"$scratch/boot/grub/grub.cfg" <<-END
+	set timeout=0
+	set default=0
+	menuentry linux {
+		linux (memdisk)/vmlinuz console=hvc0 panic=-1 rdinit=/init
+		initrd (memdisk)/initrd
+	}
+	END
+	printf 'set root=(memdisk)\nset prefix=(memdisk)/boot/grub\nconfigfile $prefix/grub.cfg\n' >"$scratch/early.cfg"
+	tar -C "$scratch" -cf "$scratch/memdisk.tar" boot vmlinuz initrd &&
+	LD_LIBRARY_PATH=$pool/usr/lib/x86_64-linux-gnu "$pool/usr/bin/grub-mkimage" -d "$grub" -O i386-xen_pvh \
+		-c "$scratch/early.cfg" -m "$scratch/memdisk.tar" -p '(memdisk)/boot/grub' -o "$out" \
+		memdisk tar linux normal configfile echo test && rm -rf "$scratch"
+}
+
 # build_shelf OUT: OUT/shelf.img, an ext2 file system that Dom0 mounts at /lab.
 build_shelf()
 {
@@ -207,6 +254,7 @@ build_shelf()
 		mkdir -p "$tree/guest/$kernel"
 		ln "$(guest "$kernel")/root.cpio" "$tree/guest/$kernel/busybox.cpio"
 		ln "$pool/boot/vmlinux-$(kernel_release "$kernel")" "$tree/guest/$kernel/vmlinux"
+		grub_image "$tree/guest/$kernel/grub.elf" "$kernel" || return
 	done
 	ln "$(tools)/tools.cpio" "$tree/guest/tools.cpio"
 	size=$(du -sm "$tree" | cut -f1)
@@ -219,6 +267,7 @@ recipe() { digest "$lab/lib/common.sh" "$lab/lib/pick.sh" "$lab/lib/images.sh" "
 dom0() { in_place dom0 "$(recipe "$lab"/dom0/* "$lab"/talk/*)" build_dom0; }
 guest() { in_place "guest-$1" "$(recipe "$lab"/guest/* "$lab"/talk/*)" build_guest "$1"; }
 debian() { in_place debian "$(recipe "$lab"/guest/* "$lab"/talk/*)" build_debian; }
+builder() { in_place builder "$(recipe)" build_builder; }
 tools() { in_place tools "$(recipe)" build_tools; }
 shelf() { in_place shelf "$(recipe "$lab"/dom0/* "$lab"/guest/* "$lab"/talk/*)" build_shelf; }
 

@@ -126,7 +126,7 @@ run()
 	local status
 	smp=1 mem=3072 dom0_mem=768 dom0_vcpus=1 timeout=600
 	xen_extra=${XENLAB_XEN_ARGS:-} dom0_extra=${XENLAB_DOM0_ARGS:-}
-	cpu=max,-smap,-xsave files=() icount=() disks=()
+	cpu=max,-smap,-xsave files=() icount=() disks=() builder_dir=""
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--xen) [ "$2" = 4.17 ] || die "the lab knows Xen 4.17, not $2"; shift 2 ;;
@@ -136,6 +136,7 @@ run()
 		--dom0-vcpus) dom0_vcpus=$2; shift 2 ;;
 		--timeout) timeout=$2; shift 2 ;;
 		--nvme|--disk) disks+=("${1#--} $2"); shift 2 ;;
+		--builder) builder_dir=wanted; shift ;;
 		--file) files+=("$2"); shift 2 ;;
 		# ERMS: a rep instruction counts once a step, and with it the kernels copy by bytes instead of words.
 		--icount) icount=(-icount "shift=2,sleep=off,align=off"); cpu+=,-erms; shift ;;
@@ -155,6 +156,11 @@ run()
 	mkdir -p "$logs" || die "can't make $logs"
 	trap finish EXIT
 	trap 'exit $LAB_BROKE' INT TERM
+	if [ -n "$builder_dir" ]; then
+		builder_dir=$(builder) || exit
+		machine+=(-drive "if=none,id=builder,format=raw,readonly=on,file=$builder_dir/debian.img"
+			-device "virtio-blk-pci,drive=builder,serial=builder,addr=1c,$virtio")
+	fi
 	for disk in "${disks[@]}"; do drive "${disk%% *}" "${disk#* }"; done
 	built_tree "$scratch" "$scratch/built.cpio"
 	pack_job "$@"

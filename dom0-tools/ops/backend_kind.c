@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of kinds of backend, and what they share. Called by connect.c and the operations. */
+#include "dom0-tools/ops/backend_kind.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hotswap/wait.h"
+
+const struct xg_backend_kind *const xg_backend_kinds[] = { &xg_backend_process, &xg_backend_blkback };
+const size_t xg_backend_kind_count = sizeof(xg_backend_kinds) / sizeof(xg_backend_kinds[0]);
+
+const struct xg_backend_kind *xg_backend_kind_of(const char *mode)
+{
+	size_t i;
+
+	for (i = 0; i < xg_backend_kind_count; i++)
+		if (!strcmp(xg_backend_kinds[i]->mode, mode))
+			return xg_backend_kinds[i];
+	return NULL;
+}
+
+int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *nodes, size_t count, struct xg_err *err)
+{
+	char path[XG_STORE_PATH_MAX + 64];
+	size_t i;
+	int rc;
+
+	for (i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, nodes[i].name);
+		rc = xg_store_write(s, path, nodes[i].value, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+struct settle {
+	const char *target;
+	bool read_only, block;
+	int problem;
+};
+
+/*
+ * A backend's claim of a device and its lock on the file go with its last reference, and what its ring of the kernel has
+ * under way holds one.
+ */
+static bool settled(void *ctx)
+{
+	struct settle *s = ctx;
+	struct flock lock = { .l_type = s->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	int flags = O_CLOEXEC | (s->read_only ? O_RDONLY : O_RDWR | (s->block ? O_EXCL : 0));
+	int fd xg_auto_close = open(s->target, flags);
+
+	s->problem = fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) ? errno : 0;
+	return !s->problem || (s->problem != EBUSY && s->problem != EAGAIN && s->problem != EACCES);
+}
+
+int xg_target_settle(const char *target, bool read_only, struct xg_err *err)
+{
+	struct settle s = { .target = target, .read_only = read_only };
+	struct stat st;
+
+	if (stat(target, &st))
+		return xg_fail_errno(err, errno, "target %s", target);
+	s.block = S_ISBLK(st.st_mode);
+	(void)xg_wait_ms(settled, &s, XG_BACKEND_CLOSE_MS);
+	if (s.problem)
+		return xg_fail_errno(err, s.problem, "target %s is still in use after its backend was ended", target);
+	return 0;
+}

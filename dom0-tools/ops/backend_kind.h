@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kinds of backend that can serve a disk. Each is a row of functions: what they have in common is connect.c's.
+ *
+ *     virtual       xengraft-backend      a process; data is copied by grant
+ *     paravirtual   xen-blkback           the kernel's; the device reads and writes the guest's own pages
+ *
+ * A kind serves one mode. It finds what it needs in xenstore, so that whoever comes later (recovery, sweep) can end
+ * what somebody else began.
+ */
+#ifndef XG_OPS_BACKEND_KIND_H
+#define XG_OPS_BACKEND_KIND_H
+
+#include "dom0-tools/ops/connect.h"
+
+/* enum xenbus_state: public/io/xenbus.h. */
+enum {
+	XB_INITIALISING = 1, XB_INIT_WAIT = 2, XB_INITIALISED = 3, XB_CONNECTED = 4, XB_CLOSING = 5, XB_CLOSED = 6,
+};
+
+#define XG_BACKEND_CONNECT_MS 10000	/* libxl gives a device as long */
+#define XG_BACKEND_CLOSE_MS 10000
+
+struct xg_backend_kind {
+	const char *name;	/* for people */
+	const char *mode;	/* of the drivers that it serves */
+	int folders;		/* above its area, ours to remove when they are empty */
+	/* Its area in xenstore, and what is one by its name: *RET is its devid. */
+	void (*path)(struct xg_link_id id, char path[XG_STORE_PATH_MAX]);
+	bool (*named)(const char *name, uint32_t half, uint32_t *ret);
+	/* Can it serve this disk? Changes nothing. -EINVAL, or stat's. */
+	int (*check)(const struct xg_disk_spec *spec, struct xg_err *err);
+	/* What its area has besides what all have; within the transaction that makes it. */
+	int (*nodes)(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, bool shared, struct xg_err *err);
+	/* Waits until it is ready and has filled in b->offer. PROGRAM: xengraft-backend's path. */
+	int (*start)(struct xg_store *s, const char *program, struct xg_link_id id, struct xg_backend *b,
+		     struct xg_err *err);
+	/* Waits until it has connected to the rings that were published. */
+	int (*connected)(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b, struct xg_err *err);
+	/* The other backend has let go of the target, which may be locked now. NULL: it makes no difference. */
+	int (*alone)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
+	/* Ends it: it has let go of rings and target afterwards. Nothing there: fine. -ETIMEDOUT: it is stuck. */
+	int (*stop)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
+	/* The same at once, without what is in flight. -EOPNOTSUPP: this kind cannot. */
+	int (*kill)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
+	/* Is it there at all? */
+	int (*lives)(struct xg_store *s, struct xg_link_id id, bool *ret, struct xg_err *err);
+};
+
+extern const struct xg_backend_kind xg_backend_process, xg_backend_blkback;
+extern const struct xg_backend_kind *const xg_backend_kinds[];
+extern const size_t xg_backend_kind_count;
+
+/* NULL: no such mode. */
+const struct xg_backend_kind *xg_backend_kind_of(const char *mode);
+
+/* How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said otherwise. */
+uint32_t xg_blkback_queues(uint32_t most);
+
+/*
+ * Waits until nobody has the target open as a backend of ours does, and nothing that it had begun is under way: a
+ * process that was killed leaves behind what its device is still at. -EBUSY after ten seconds.
+ */
+int xg_target_settle(const char *target, bool read_only, struct xg_err *err);
+
+/* Nodes below DIR. */
+struct xg_node {
+	const char *name, *value;
+};
+int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *nodes, size_t count, struct xg_err *err);
+#define XG_NODES(...) \
+	(const struct xg_node[]){ __VA_ARGS__ }, sizeof((const struct xg_node[]){ __VA_ARGS__ }) / sizeof(struct xg_node)
+
+#endif

@@ -1,0 +1,732 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Gives a disk that is in use another driver, and so another backend: make before break. Until "switch" all of it is
+ * private: the window's other half, a second pair of xenstore areas, a second backend on rings of its own. After it the
+ * old ones are retired. Each step has its undo, and the journal says how far it got; what a crash left is finished when
+ * the guest had switched, else undone (xg_swap_recover).
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dom0-tools/ops/backend_kind.h"
+#include "dom0-tools/ops/interrupt.h"
+#include "dom0-tools/ops/ops.h"
+#include "dom0-tools/ops/teardown.h"
+#include "dom0-tools/ops/vdev.h"
+#include "hotswap/swap.h"
+#include "hotswap/wait.h"
+#include "lib/base/fault_point.h"
+#include "lib/base/steps.h"
+
+_Static_assert(XG_SWAP_WISH_MAX_MS <= XG_SWAP_DEADLINE_MAX_MS, "what may be wished is possible");
+
+#define DEADLINE_MS 30		/* as Xen's live patches have it */
+#define PROOF_MS 2000		/* for the first request of the new driver's to come back */
+
+struct swap {
+	struct xg_session *s;
+	const struct xg_swap_wish *wish;
+	struct xg_link_id from, to;
+	char name[32];
+	struct xg_device_row row, next;
+	struct xg_image *image;		/* borrowed from the wish, or `own` */
+	struct xg_image *own;
+	const struct xg_backend_kind *from_kind, *kind;
+	struct xg_disk_spec spec;
+	struct xg_core *core;
+	struct xg_backend backend;
+	struct xg_block_params params;
+	struct xg_device_rings rings;
+	struct xg_device_header header;	/* a copy of the old half's */
+	bool replay;			/* the old backend is dead, or is to be */
+	bool switched;			/* the new driver serves */
+	bool owed;			/* the guest has not said whether it switched: the next operation will see */
+	struct xg_switched result;
+	struct xg_operation_row op;
+};
+
+static void swap_fini(struct swap *w)
+{
+	xg_connect_backend_forget(&w->backend);
+	xg_core_close(w->core);
+	xg_image_free(w->own);
+	xg_session_close(w->s);
+}
+
+static void tell(const struct swap *w, const char *step)
+{
+	if (w->s->ops->progress)
+		w->s->ops->progress(w->s->ops->ctx, step);
+}
+
+/* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
+
+static int check_row(struct swap *w, const char *vdev, struct xg_err *err)
+{
+	struct xg_session *s = w->s;
+	int rc;
+
+	rc = xg_vdev_parse(vdev, &w->from.devid, w->name, err);
+	if (!rc)
+		rc = xg_state_device_get(s->ops->state, s->uuid, w->from.devid, &w->row, err);
+	if (rc == -ENOENT)
+		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
+	if (rc)
+		return rc;
+	if (strcmp(w->row.state, "live"))
+		return xg_fail(err, EINVAL, "disk %s of guest '%s' is %s: it cannot be swapped", w->name,
+			       s->guest->info.name, w->row.state);
+	w->from.domid = s->guest->info.domid;
+	w->from.half = w->row.device.half;
+	w->to = w->from;
+	w->to.half = !w->from.half;
+	w->from_kind = xg_backend_kind_of(w->row.mode);
+	if (!w->from_kind)
+		return xg_fail(err, EINVAL, "disk %s is in mode '%s', which this version does not know", w->name, w->row.mode);
+	return 0;
+}
+
+/* "DEVICE-MODE": a driver for another device would speak to a backend that there is none of. */
+static int check_device(const struct swap *w, struct xg_err *err)
+{
+	const struct xg_image_note *note = &w->image->note;
+	size_t len = strlen(note->device);
+	int rc = xg_device_image_fits(w->image, "block", note->mode, err);
+
+	if (rc)
+		return rc;
+	if (strncmp(w->row.driver, note->device, len) || w->row.driver[len] != '-')
+		return xg_fail(err, EINVAL, "the driver is for %s, the disk's driver is %s", note->device, w->row.driver);
+	return 0;
+}
+
+static int check_image(struct swap *w, struct xg_err *err)
+{
+	const char *driver = w->wish->driver;
+	int rc = 0;
+
+	if (!driver)
+		w->image = w->wish->image;
+	else if (xg_backend_kind_of(driver))
+		rc = xg_driver_get(w->s->ops, &w->s->row.os, "xen-blkif", driver, &w->own, err);
+	else
+		rc = xg_driver_named(w->s->ops, driver, &w->own, err);
+	if (rc)
+		return rc;
+	if (driver && !w->own)
+		return xg_fail(err, ENOENT, "there is no driver of mode %s yet: the swap would generate it first", driver);
+	if (driver)
+		w->image = w->own;
+	rc = check_device(w, err);
+	if (rc)
+		return rc;
+	w->kind = xg_backend_kind_of(w->image->note.mode);
+	if (!w->kind)
+		return xg_fail(err, EINVAL, "no backend serves a driver of mode '%s'", w->image->note.mode);
+	return 0;
+}
+
+/* What the record has not: as the areas of the backend that serves now say. */
+static int check_spec(struct swap *w, struct xg_err *err)
+{
+	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 32];
+	uint64_t discard, removable;
+	int rc;
+
+	w->spec = (struct xg_disk_spec){ .read_only = w->row.read_only };
+	snprintf(w->spec.target, sizeof(w->spec.target), "%s", w->row.target);
+	snprintf(w->spec.vdev, sizeof(w->spec.vdev), "%s", w->row.vdev);
+	snprintf(w->spec.format, sizeof(w->spec.format), "raw");
+	w->from_kind->path(w->from, back);
+	snprintf(path, sizeof(path), "%s/discard-enable", back);
+	rc = xg_store_read_u64_or(w->s->ops->store, path, 1, &discard, err);
+	snprintf(path, sizeof(path), "%s/removable", back);
+	if (!rc)
+		rc = xg_store_read_u64_or(w->s->ops->store, path, 0, &removable, err);
+	if (rc)
+		return rc;
+	w->spec.discard = discard;
+	w->spec.removable = removable;
+	return w->kind->check(&w->spec, err);
+}
+
+static int check_backend(struct swap *w, struct xg_err *err)
+{
+	bool lives;
+	int rc = w->from_kind->lives(w->s->ops->store, w->from, &lives, err);
+
+	if (!rc)
+		w->replay = !lives || w->wish->force;
+	return rc;
+}
+
+static int swap_check(struct swap *w, const char *vdev, struct xg_err *err)
+{
+	struct xg_session *s = w->s;
+	int rc;
+
+	rc = check_row(w, vdev, err);
+	if (!rc)
+		rc = check_image(w, err);
+	if (!rc)
+		rc = check_spec(w, err);
+	if (!rc)
+		rc = check_backend(w, err);
+	if (!rc)
+		rc = xg_swap_next(&w->row.device, &w->next.device, err);
+	if (!rc)
+		rc = xg_core_open(s->guest, &s->row.os, &s->row.core, &w->core, err);
+	if (!rc)
+		rc = xg_device_look(s->guest, &s->row.os, &w->row.device, &w->header, err);
+	if (!rc && w->header.state != XG_DEV_LIVE)
+		rc = xg_fail(err, EINVAL, "disk %s is not in use in the guest any more", w->name);
+	return rc;
+}
+
+/* ---- steps --------------------------------------------------------------------------------------------------- */
+
+static bool is_replay(const void *ctx)
+{
+	const struct swap *w = ctx;
+
+	return w->replay;
+}
+
+static void areas_undo(void *ctx)
+{
+	struct swap *w = ctx;
+
+	if (w->owed)
+		return;
+	(void)xg_connect_areas_remove(w->s->ops->store, w->to, NULL);
+	(void)xg_state_next_remove(w->s->ops->state, w->s->uuid, w->to.devid, NULL);
+}
+
+static int areas_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	struct xg_session *s = w->s;
+	int rc;
+
+	rc = xg_state_next_put(s->ops->state, &w->next, err);
+	if (!rc)
+		rc = xg_state_image_put(s->ops->state, w->image, err);
+	if (!rc)
+		rc = xg_connect_areas(s->ops->store, w->to, w->kind, &w->spec, s->uuid, true, err);
+	if (rc)
+		(void)xg_state_next_remove(s->ops->state, s->uuid, w->to.devid, NULL);
+	return rc;
+}
+
+static void backend_undo(void *ctx)
+{
+	struct swap *w = ctx;
+
+	if (!w->owed)
+		(void)xg_connect_backend_stop(w->s->ops->store, w->to, NULL);
+}
+
+/* The disk stays what the guest knows; of what the backend offers only that counts. */
+static int params_keep(struct swap *w, struct xg_err *err)
+{
+	const struct xg_block_params *was = &w->header.block;
+	uint32_t queues = was->nr_queues;
+	uint64_t sectors = was->sectors;
+
+	if (queues > w->params.nr_queues)
+		return xg_fail(err, EINVAL, "%s offers %u queue%s, the disk has %u", w->kind->name, w->params.nr_queues,
+			       w->params.nr_queues == 1 ? "" : "s", queues);
+	if (sectors > w->params.sectors)
+		return xg_fail(err, EINVAL, "target %s has %llu sectors, the disk has %llu", w->spec.target,
+			       (unsigned long long)w->params.sectors, (unsigned long long)sectors);
+	if (was->logical_bytes != w->params.logical_bytes)
+		return xg_fail(err, EINVAL, "%s offers blocks of %u bytes, the disk has %u", w->kind->name,
+			       w->params.logical_bytes, was->logical_bytes);
+	w->params.nr_queues = queues ? queues : 1;
+	w->params.sectors = sectors;
+	return 0;
+}
+
+static int backend_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	struct xg_ops *ops = w->s->ops;
+	int rc;
+
+	w->backend.kind = w->kind;
+	w->backend.target = w->spec.target;
+	w->backend.read_only = w->spec.read_only;
+	snprintf(w->backend.log, sizeof(w->backend.log), "%s/xengraft-backend-%s-%s.log", ops->log_dir,
+		 w->s->guest->info.name, w->name);
+	rc = xg_connect_backend_start(ops->store, ops->backend_program, w->to, &w->backend, err);
+	if (!rc)
+		rc = xg_connect_params(w->backend.offer, XG_QUEUES_MAX, &w->params, err);
+	if (!rc)
+		rc = params_keep(w, err);
+	if (rc)
+		backend_undo(w);
+	return rc;
+}
+
+static int fill_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	char banner[160];
+	int rc;
+
+	snprintf(banner, sizeof(banner), "driver %.31s-%.15s %.20s sha256 %.16s", w->image->note.device,
+		 w->image->note.mode, w->image->note.version, w->image->digest);
+	rc = xg_device_fill(w->core, &w->s->row.os, w->image, w->name, banner, &w->params, &w->next.device, err);
+	return rc ? rc : xg_state_next_put(w->s->ops->state, &w->next, err);
+}
+
+static void open_undo(void *ctx)
+{
+	struct swap *w = ctx;
+
+	if (!w->owed)
+		(void)xg_swap_close_other(w->core, &w->next.device, w->name, NULL);
+}
+
+/* Also when it did open, and what it published is not right. */
+static int open_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	int rc = xg_swap_open_next(w->core, &w->s->row.os, &w->next.device, &w->params, &w->rings, err);
+
+	if (rc)
+		open_undo(w);
+	return rc;
+}
+
+static int connect_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	int rc = xg_connect_rings(w->s->ops->store, w->to, &w->backend, &w->rings, w->params.ring_order, err);
+
+	if (rc)
+		backend_undo(w);
+	return rc;
+}
+
+/* From here on only the new backend can serve the disk; what the old one had under way has come to its end, too. */
+static int old_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	bool lives;
+	int rc = w->from_kind->lives(w->s->ops->store, w->from, &lives, err);
+
+	if (!rc && lives)
+		rc = w->from_kind->kill(w->s->ops->store, w->from, err);
+	return rc ? rc : xg_target_settle(w->spec.target, w->spec.read_only, err);
+}
+
+/* The command was given and not answered, or the guest is gone: nobody knows. */
+static bool is_unsure(int rc)
+{
+	return rc == -ETIMEDOUT || rc == -ENODEV;
+}
+
+static int switch_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	unsigned int deadline = w->wish->deadline_ms ? w->wish->deadline_ms : DEADLINE_MS;
+	int rc = xg_swap_switch(w->core, &w->next.device, w->replay ? 0 : deadline, w->replay, w->name, &w->result, err);
+
+	w->owed = is_unsure(rc);
+	w->switched = !rc;
+	return rc ? rc : xg_fault_point("switched", err);
+}
+
+/* The new driver had its chance: it is ended with its backend, and what it did not do goes to the old one. */
+static void switch_undo(void *ctx)
+{
+	struct swap *w = ctx;
+	struct xg_switched back;
+	int rc;
+
+	if (!w->switched || w->owed)
+		return;
+	rc = xg_swap_switch(w->core, &w->row.device, DEADLINE_MS, false, w->name, &back, NULL);
+	if (rc == -EAGAIN && !w->kind->kill(w->s->ops->store, w->to, NULL) &&
+	    !xg_target_settle(w->spec.target, w->spec.read_only, NULL))
+		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
+	w->switched = rc != 0;
+	w->owed = rc != 0;
+}
+
+struct proof {
+	struct swap *w;
+	struct xg_swap_counts at_first;
+	bool looked;
+	int rc;
+};
+
+/* It has completed something since, or has nothing to complete. */
+static bool gets_on(void *ctx)
+{
+	struct proof *p = ctx;
+	struct xg_swap_counts now;
+	struct xg_session *s = p->w->s;
+
+	p->rc = xg_swap_counts(s->guest, &s->row.os, &p->w->next.device, &now, NULL);
+	if (p->rc)
+		return true;
+	if (!p->looked)
+		p->at_first = now;
+	p->looked = true;
+	return now.taken <= now.completed || now.completed != p->at_first.completed;
+}
+
+static int prove_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	struct proof proof = { .w = w };
+	int rc = xg_fault_point("proof", err);
+
+	if (!rc && !xg_wait_ms(gets_on, &proof, PROOF_MS))
+		rc = xg_fail(err, EIO, "%s: the new driver has completed nothing within %u s: the old one was put back", w->name,
+			     PROOF_MS / 1000);
+	if (rc)
+		switch_undo(w);
+	return rc;
+}
+
+static void history_driver(const struct xg_device_row *row, struct xg_history_driver *ret)
+{
+	snprintf(ret->mode, sizeof(ret->mode), "%s", row->mode);
+	snprintf(ret->driver, sizeof(ret->driver), "%s", row->driver);
+	snprintf(ret->version, sizeof(ret->version), "%s", row->version);
+	snprintf(ret->digest, sizeof(ret->digest), "%s", row->digest);
+}
+
+static void history_fill(const struct xg_session *s, const struct xg_device_row *from, const struct xg_device_row *to,
+			 const char *reason, const struct xg_switched *result, struct xg_history_row *ret)
+{
+	*ret = (struct xg_history_row){
+		.devid = from->devid, .hold_ns = result->hold_ns, .held = result->held, .in_flight = result->in_flight,
+		.replayed = result->replayed, .at = time(NULL),
+	};
+	snprintf(ret->uuid, sizeof(ret->uuid), "%s", s->uuid);
+	snprintf(ret->guest, sizeof(ret->guest), "%s", s->guest->info.name);
+	snprintf(ret->vdev, sizeof(ret->vdev), "%s", from->vdev);
+	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+	history_driver(from, &ret->from);
+	history_driver(to, &ret->to);
+}
+
+static int record_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	struct xg_history_row history;
+	int rc;
+
+	history_fill(w->s, &w->row, &w->next, w->replay ? "replace" : w->wish->reason, &w->result, &history);
+	rc = xg_state_swapped(w->s->ops->state, &history, err);
+	return rc;
+}
+
+/* The grants of the new rings end (open_undo) only after the backend has let go of them (connect's undo). */
+static const struct xg_step swap_steps[] = {
+	{ "make the other xenstore areas", areas_run, areas_undo, NULL },
+	{ "start the new backend", backend_run, backend_undo, NULL },
+	{ "fill the other half", fill_run, NULL, NULL },
+	{ "open the next driver", open_run, open_undo, NULL },
+	{ "connect the new backend", connect_run, backend_undo, NULL },
+	{ "end the dead backend", old_run, NULL, is_replay },
+	{ "switch", switch_run, switch_undo, NULL },
+	{ "see that it gets on", prove_run, NULL, NULL },
+	{ "record the swap", record_run, NULL, NULL },
+};
+
+static int swap_record(void *ctx, const struct xg_step *step, int done, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	int rc;
+
+	if (done && !w->switched && xg_interrupted())
+		return xg_fail(err, EINTR, "interrupted before '%s'", step->name);
+	w->op.steps += done ? 1 : -1;
+	snprintf(w->op.step, sizeof(w->op.step), "%s", step->name);
+	rc = xg_state_operation_put(w->s->ops->state, &w->op, err);
+	return rc || !done ? rc : xg_fault_point(step->name, err);
+}
+
+static void swap_progress(void *ctx, const struct xg_step *step)
+{
+	tell(ctx, step->name);
+}
+
+static void swap_begin(struct swap *w)
+{
+	struct xg_device_record device = w->next.device;
+
+	w->op = (struct xg_operation_row){
+		.domid = w->from.domid, .devid = w->from.devid, .pid = getpid(), .since = time(NULL),
+	};
+	snprintf(w->op.uuid, sizeof(w->op.uuid), "%s", w->s->uuid);
+	snprintf(w->op.verb, sizeof(w->op.verb), "swap");
+	w->next = w->row;
+	w->next.device = device;
+	snprintf(w->next.mode, sizeof(w->next.mode), "%s", w->kind->mode);
+	snprintf(w->next.digest, sizeof(w->next.digest), "%s", w->image->digest);
+	snprintf(w->next.driver, sizeof(w->next.driver), "%s-%s", w->image->note.device, w->image->note.mode);
+	snprintf(w->next.version, sizeof(w->next.version), "%s", w->image->note.version);
+}
+
+/* ---- the old half, once the new one serves ------------------------------------------------------------------------ */
+
+static void keep_first(int *rc, int now)
+{
+	if (!*rc)
+		*rc = now;
+}
+
+/* Unless it had the target for itself all the time. */
+static int backend_alone(struct xg_store *store, struct xg_link_id id, const char *mode, struct xg_err *err)
+{
+	const struct xg_backend_kind *kind = xg_backend_kind_of(mode);
+	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
+	uint64_t lock;
+	int rc;
+
+	if (!kind || !kind->alone)
+		return 0;
+	kind->path(id, back);
+	snprintf(path, sizeof(path), "%s/lock", back);
+	rc = xg_store_read_u64_or(store, path, 1, &lock, err);
+	return rc || lock ? rc : kind->alone(store, id, err);
+}
+
+int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
+		   struct xg_err *err)
+{
+	const struct xg_device_record *device = &row->device;
+	const char *name = row->vdev, *mode = row->mode;
+	int rc = 0;
+
+	if (ops->progress)
+		ops->progress(ops->ctx, "retire the other backend");
+	(void)xg_fault_point("retire the other backend", NULL);
+	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
+	keep_first(&rc, xg_connect_backend_stop(ops->store, id, err));
+	(void)xg_fault_point("close the other driver", NULL);
+	if (core)
+		keep_first(&rc, xg_swap_close_other(core, device, name, rc ? NULL : err));
+	(void)xg_fault_point("forget the other areas", NULL);
+	if (!rc)
+		rc = xg_connect_areas_remove(ops->store, id, err);
+	return rc ? rc : backend_alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, mode, err);
+}
+
+static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, const struct xg_image *image,
+		    struct xg_err *err)
+{
+	return xg_announce_device(s->ops->store, id, image, &row->device, err);
+}
+
+/* The swap is done: what goes wrong now is told, and the next operation tries again. */
+static void swap_finish(struct swap *w)
+{
+	struct xg_session *s = w->s;
+	struct xg_err err = XG_ERR_NONE;
+	int rc;
+
+	rc = announce(s, w->to, &w->next, w->image, &err);
+	if (!rc)
+		rc = xg_swap_retire(s->ops, w->core, w->from, &w->next, &err);
+	if (!rc)
+		rc = xg_state_operation_remove(s->ops->state, s->uuid, &err);
+	if (rc && s->ops->notice)
+		s->ops->notice(s->ops->ctx, err.text);
+}
+
+static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
+{
+	const struct xg_steps steps = {
+		.table = swap_steps, .count = sizeof(swap_steps) / sizeof(swap_steps[0]),
+		.record = swap_record, .progress = swap_progress,
+	};
+	size_t i;
+	int rc;
+
+	rc = swap_check(w, vdev, err);
+	if (rc)
+		return rc;
+	if (w->s->ops->dry_run) {
+		for (i = 0; i < steps.count; i++)
+			if (xg_step_needed(&steps.table[i], w))
+				tell(w, steps.table[i].name);
+		tell(w, "retire the other backend");
+		return 0;
+	}
+	swap_begin(w);
+	rc = xg_steps_run(&steps, w, err);
+	if (!rc)
+		swap_finish(w);
+	else if (!w->owed)
+		(void)xg_state_operation_remove(w->s->ops->state, w->s->uuid, NULL);
+	return rc;
+}
+
+static int swap_in(struct xg_session *s, const char *vdev, const struct xg_swap_wish *wish, struct xg_swapped *ret,
+		   struct xg_err *err)
+{
+	struct swap w = { .s = s, .wish = wish, .backend.fd = -1 };
+	int rc = swap_work(&w, vdev, err);
+
+	if (!rc) {
+		history_fill(s, &w.row, &w.next, w.replay ? "replace" : wish->reason, &w.result, &ret->history);
+		ret->guest = s->row;
+	}
+	swap_fini(&w);
+	return rc;
+}
+
+int xg_disk_swap(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
+		 struct xg_swapped *ret, struct xg_err *err)
+{
+	struct xg_session *s;
+	int rc = xg_session_open(ops, guest, &s, err);
+
+	return rc ? rc : swap_in(s, vdev, wish, ret, err);
+}
+
+/* ---- rollback, upgrade --------------------------------------------------------------------------------------------- */
+
+/* The last swap of the disk as it is now: not of one that had its number before. */
+static int last_swap(struct xg_session *s, const struct xg_device_row *row, struct xg_history_row *ret, struct xg_err *err)
+{
+	struct xg_history_row *rows xg_auto_free = NULL;
+	size_t count;
+	int rc = xg_state_history(s->ops->state, s->uuid, NULL, row->devid, &rows, &count, err);
+
+	if (rc)
+		return rc;
+	if (!count || strcmp(rows[count - 1].to.digest, row->digest) || rows[count - 1].at < row->since)
+		return xg_fail(err, ENOENT, "disk %s of guest '%s' has had no other driver", row->vdev, s->guest->info.name);
+	*ret = rows[count - 1];
+	return 0;
+}
+
+static int rollback_image(struct xg_session *s, const char *vdev, struct xg_image **ret, struct xg_err *err)
+{
+	struct xg_history_row last;
+	struct xg_device_row row;
+	uint32_t devid;
+	char name[32];
+	int rc;
+
+	rc = xg_vdev_parse(vdev, &devid, name, err);
+	if (!rc)
+		rc = xg_state_device_get(s->ops->state, s->uuid, devid, &row, err);
+	if (rc == -ENOENT)
+		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
+	if (!rc)
+		rc = last_swap(s, &row, &last, err);
+	return rc ? rc : xg_driver_named(s->ops, last.from.digest, ret, err);
+}
+
+int xg_disk_rollback(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
+		     struct xg_swapped *ret, struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+	struct xg_swap_wish own = *wish;
+	struct xg_session *s;
+	int rc = xg_session_open(ops, guest, &s, err);
+
+	if (rc)
+		return rc;
+	rc = rollback_image(s, vdev, &image, err);
+	if (rc) {
+		xg_session_close(s);
+		return rc;
+	}
+	own.driver = NULL;
+	own.image = image;
+	own.reason = "rollback";
+	return swap_in(s, vdev, &own, ret, err);
+}
+
+int xg_disk_upgrade(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
+		    const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+	struct xg_swap_wish own = *wish;
+	char domid[16];
+	int rc = xg_driver_get(ops, &guest->os, "xen-blkif", row->mode, &image, err);
+
+	if (rc)
+		return rc;
+	if (!image || !strcmp(image->digest, row->digest))
+		return 1;
+	own.driver = NULL;
+	own.image = image;
+	own.reason = "upgrade";
+	snprintf(domid, sizeof(domid), "%u", guest->domid);
+	return xg_disk_swap(ops, domid, row->vdev, &own, ret, err);
+}
+
+/* ---- recovery ------------------------------------------------------------------------------------------------------ */
+
+/* The numbers of a switch whose answer nobody took. */
+static void recover_result(struct xg_core *core, struct xg_switched *ret)
+{
+	struct xg_reply reply;
+	uint32_t command;
+
+	*ret = (struct xg_switched){ .hold_ns = 0 };
+	if (!xg_core_last(core, &command, &reply, NULL) && command == XG_CMD_DEVICE_SWITCH && !reply.status)
+		*ret = (struct xg_switched){ reply.values[0], reply.values[1], reply.values[2], reply.values[3] };
+}
+
+/* The guest had switched when the process died: the record follows. */
+static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg_link_id id, struct xg_device_row *row,
+			   struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+	struct xg_history_row history;
+	struct xg_switched result;
+	struct xg_device_row next;
+	int rc = xg_state_next_get(s->ops->state, s->uuid, row->devid, &next, err);
+
+	if (rc)
+		return rc;
+	recover_result(core, &result);
+	history_fill(s, row, &next, "swap", &result, &history);
+	rc = xg_state_swapped(s->ops->state, &history, err);
+	*row = next;
+	/* Nobody but people reads it. */
+	if (!rc && !xg_state_image_get(s->ops->state, next.digest, &image, NULL))
+		rc = announce(s, id, &next, image, err);
+	return rc;
+}
+
+int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
+{
+	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
+	struct xg_device_row row;
+	struct xg_reply reply;
+	uint32_t command;
+	int rc = xg_state_device_get(s->ops->state, s->uuid, op->devid, &row, err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	/* Another kernel runs there: nothing of ours is left in it, and who forgets the guest takes both halves. */
+	if (!core)
+		return 0;
+	/* A switch that is going on comes to its end first. */
+	rc = xg_core_last(core, &command, &reply, err);
+	if (!rc)
+		rc = xg_swap_look(s->guest, &s->row.os, &row.device, &id.half, err);
+	if (rc)
+		return rc;
+	if (id.half != row.device.half)
+		rc = recover_forward(s, core, id, &row, err);
+	if (rc)
+		return rc;
+	id.half = !id.half;
+	rc = xg_swap_retire(s->ops, core, id, &row, err);
+	return rc ? rc : xg_state_next_remove(s->ops->state, s->uuid, op->devid, err);
+}

@@ -1,0 +1,198 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Drivers and backends change under a disk that is in use: nothing is lost, nothing is said in the guest, nothing is left.
+# Arguments: swaps under load, then guests as TYPE:KERNEL:VCPUS.
+. "${0%/*}/t-lib.sh"
+
+swaps=$1
+shift
+
+# A block device of 64 MiB: what paravirtual mode needs.
+truncate -s 64M /root/swap.img
+loop=$(losetup -f)
+losetup --direct-io=on "$loop" /root/swap.img 2>/dev/null || losetup "$loop" /root/swap.img
+
+on() { lab-guest exec "$g" "$1"; }
+
+t_clear_up()
+{
+	on 'killall fio' >/dev/null 2>&1 || :
+	xengraft disk-detach --force "$g" xvdb >/dev/null 2>&1 || :
+}
+
+field() { xengraft status --json "$g" xvdb | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+
+# Verified data at depth 32, until it is interrupted: fio's status is 128 then.
+load_start()
+{
+	on 'rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=32 \
+		--size=32M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=512 --time_based --runtime=3600 \
+		--output=/run/fio.out >/run/fio.err 2>&1; echo $? >/run/fio.status) & sleep 1; test ! -e /run/fio.status'
+}
+
+load_ended_well()
+{
+	on 'test ! -e /run/fio.status && killall -INT fio; n=0; while [ ! -e /run/fio.status ] && [ $n -lt 60 ]; do sleep 1; n=$((n + 1)); done
+		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
+		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
+}
+
+there_and_back()
+{
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2>/dev/null; dd if=/tmp/x of=/dev/xvdb bs=64k oflag=direct conv=fsync 2>/dev/null'
+	for mode in virtual paravirtual paravirtual virtual; do
+		xengraft -v swap "$g" xvdb $mode
+		t_same mode "$(field mode)" $mode
+		on 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvdb bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x'
+		xengraft status "$g" xvdb
+	done
+	xengraft history "$g" xvdb
+	t_same swaps "$(xengraft history --json "$g" xvdb | grep -c '"reason"')" 4
+	xengraft disk-detach "$g" xvdb
+}
+
+attached_paravirtual()
+{
+	before=$(t_traces)
+	t_fails 1 "is no block device" xengraft disk-attach "$g" /root/swap.img,raw,xvdc,rw --mode paravirtual
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw" --mode paravirtual
+	t_same backends "$(t_backends)" 0
+	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2>/dev/null; dd if=/tmp/x of=/dev/xvdb bs=64k oflag=direct conv=fsync 2>/dev/null
+		dd if=/dev/xvdb bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x; rm /tmp/x'
+	xengraft disk-detach "$g" xvdb
+	t_same traces "$(t_traces)" "$before"
+	t_same "what the kernel's backend has" "$(ls /sys/bus/xen-backend/devices | grep -c "^vbd-$(xl domid "$g")-[ab]" || :)" 0
+}
+
+under_load()
+{
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	t_settle
+	before=$(t_traces)
+	load_start
+	n=0 late=0
+	while [ $n -lt "$swaps" ]; do
+		case $((n % 4)) in 0 | 1) mode=paravirtual ;; *) mode=virtual ;; esac
+		if xengraft swap "$g" xvdb $mode --timeout 3000 >/tmp/swap.out 2>&1; then
+			n=$((n + 1))
+		else
+			status=$?
+			cat /tmp/swap.out
+			[ $status = 2 ]
+			late=$((late + 1))
+			[ $late -lt 20 ]
+		fi
+		on 'test ! -e /run/fio.status' || { on 'cat /run/fio.err /run/fio.out'; return 1; }
+	done
+	load_ended_well
+	echo "NOTE $n swaps, $late refused; held ms: $(xengraft history --json "$g" xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | tail -n "$n" | sort -n |
+		awk '{ v[NR] = $1 / 1e6 } END { printf "p50 %.2f, p99 %.2f, most %.2f", v[int((NR + 1) / 2)], v[int(NR * 0.99 + 0.5)], v[NR] }')"
+	[ "$(field mode)" = virtual ] || xengraft swap "$g" xvdb virtual --timeout 3000
+	t_settle
+	t_same traces "$(t_traces)" "$before"
+	xengraft disk-detach "$g" xvdb
+}
+
+stuck()
+{
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	load_start
+	t_settle
+	before=$(t_traces)
+	kill -STOP "$(field backend_pid)"
+	t_fails 2 "nothing was changed" xengraft swap "$g" xvdb paravirtual
+	t_same traces "$(t_traces)" "$before"
+	t_same mode "$(field mode)" virtual
+	kill -CONT "$(field backend_pid)"
+	on 'sleep 1'
+	load_ended_well
+	xengraft disk-detach "$g" xvdb
+}
+
+# How a backend dies: by itself, or because it is stuck and the administrator has had enough.
+replaced()
+{
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	for mode in paravirtual virtual; do
+		load_start
+		if [ "$1" = killed ]; then
+			kill -KILL "$(field backend_pid)"
+			xengraft swap "$g" xvdb $mode
+		else
+			kill -STOP "$(field backend_pid)"
+			xengraft swap --force "$g" xvdb $mode
+		fi
+		on 'sleep 3'
+		load_ended_well
+		t_same reason "$(xengraft history --json "$g" xvdb | sed -n 's/.*"reason": "\(.*\)",.*/\1/p' | tail -n 1)" replace
+		echo "NOTE replayed: $(xengraft history --json "$g" xvdb | sed -n 's/.*"replayed": \([0-9]*\),.*/\1/p' | tail -n 1)"
+		xengraft swap "$g" xvdb virtual --timeout 3000
+	done
+	xengraft disk-detach "$g" xvdb
+}
+
+upgraded_and_back()
+{
+	before=$(t_traces)
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	t_fails 1 "has had no other driver" xengraft rollback "$g" xvdb
+	xengraft upgrade "$g" | grep -q '^0 upgraded, 1 had'
+	# A newer version of the same driver: its note says so.
+	sed 's/version=0\.1\.0/version=0.1.1/' /usr/lib/xengraft/images/blkif-virtual.o >/root/newer.o
+	old=$(field sha256)
+	xengraft-repo add /root/newer.o
+	new=$(sha256sum /root/newer.o | cut -d ' ' -f 1)
+	t_fails 1 "is not signed" xengraft swap "$g" xvdb "$new"
+	xengraft-repo sign "$new"
+	xengraft upgrade
+	t_same digest "$(field sha256)" "$new"
+	xengraft rollback "$g" xvdb
+	t_same digest "$(field sha256)" "$old"
+	xengraft disk-detach "$g" xvdb
+	xengraft-repo remove "$new"
+	t_same traces "$(t_traces)" "$before"
+}
+
+refused()
+{
+	xengraft disk-attach "$g" /root/swap.img,raw,xvdb,rw
+	t_fails 1 "is no block device" xengraft swap "$g" xvdb paravirtual
+	t_fails 1 "'quick' is no image" xengraft swap "$g" xvdb quick
+	t_fails 1 "0123456789" xengraft swap "$g" xvdb 0123456789
+	t_fails 1 "has no disk 'xvdq'" xengraft swap "$g" xvdq virtual
+	t_fails 1 "more than" xengraft swap "$g" xvdb virtual --timeout 60000
+	xengraft disk-detach "$g" xvdb
+}
+
+withdrawn()
+{
+	t_not on "dmesg | grep -E 'I/O error|g\\.e\\.'"
+	xengraft withdraw "$g"
+	t_same "what is left" "$(xenstore-ls -f | grep -c "domain/$(xl domid "$g")/.*xengraft")" 0
+	t_guest_log_clean "$g"
+}
+
+for guest; do
+	IFS=: read -r type kernel vcpus <<-END
+	$guest
+	END
+	g=g-$type-$kernel-$vcpus
+	if ! lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --tools; then
+		echo "FAIL $guest: the guest did not start"
+		t_failed=$((t_failed + 1))
+		continue
+	fi
+	t_case "$guest: virtual, paravirtual and back, the data is there" there_and_back
+	t_case "$guest: attached in paravirtual mode" attached_paravirtual
+	t_case "$guest: $swaps swaps under verified load" under_load
+	t_case "$guest: a backend that is stuck: status 2, nothing has changed" stuck
+	t_case "$guest: a backend that was killed is replaced without an error" replaced killed
+	t_case "$guest: a stuck backend is replaced by force without an error" replaced forced
+	t_case "$guest: upgrade and rollback" upgraded_and_back
+	t_case "$guest: what does not suit is refused" refused
+	t_case "$guest: no I/O error, no warning, nothing left" withdrawn
+	lab-guest stop "$g"
+done
+losetup -d "$loop"
+t_end
