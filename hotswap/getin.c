@@ -350,29 +350,27 @@ static bool pointer_move(struct getin_maps *m, uint64_t from, uint64_t to)
  * never empty), so that its watch fires; a value that waits there to be acted on is not touched. PENDING:
  * fire also then, with that same value, to give back an event that our callback may have swallowed.
  */
-static int node_fire(struct xg_store *store, const char *path, bool pending, struct xg_err *err)
+struct fire {
+	const char *path;
+	bool pending;
+};
+
+static int node_write_again(struct xg_store *store, void *ctx, struct xg_err *err)
 {
 	char value[XG_STORE_VALUE_MAX + 1];
-	int rc, tries;
+	const struct fire *f = ctx;
+	int rc = xg_store_read(store, f->path, value, sizeof(value), err);
 
-	for (tries = 0; tries < XG_STORE_RETRIES; tries++) {
-		rc = xg_store_begin(store, err);
-		if (rc)
-			return rc;
-		rc = xg_store_read(store, path, value, sizeof(value), err);
-		if (!rc && value[0] && !pending)
-			rc = xg_fail(err, EBUSY, "a '%s' request is pending in the guest", value);
-		if (!rc)
-			rc = xg_store_write(store, path, value, err);
-		if (rc) {
-			(void)xg_store_end(store, false, NULL);
-			return rc;
-		}
-		rc = xg_store_end(store, true, err);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-	return rc;
+	if (!rc && value[0] && !f->pending)
+		rc = xg_fail(err, EBUSY, "a '%s' request is pending in the guest", value);
+	return rc ? rc : xg_store_write(store, f->path, value, err);
+}
+
+static int node_fire(struct xg_store *store, const char *path, bool pending, struct xg_err *err)
+{
+	struct fire f = { path, pending };
+
+	return xg_store_transaction(store, node_write_again, &f, err);
 }
 
 /* Makes the kernel call through the pointer; nothing to do for one that does so by itself. */

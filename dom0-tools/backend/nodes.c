@@ -244,35 +244,29 @@ static int nodes_write_rows(struct xg_store *s, const struct nodes_config *c, co
 	return rc;
 }
 
-static int nodes_announce_once(struct xg_store *s, const struct nodes_config *c, const struct target *t,
-			       struct xg_err *err)
+struct announce {
+	const struct nodes_config *c;
+	const struct target *t;
+};
+
+static int nodes_announce_once(struct xg_store *s, void *ctx, struct xg_err *err)
 {
+	const struct announce *a = ctx;
 	struct nodes_row rows[NODES_ROWS];
 	struct nodes_path p;
 	int rc;
 
-	nodes_rows(c, t, rows);
-	rc = nodes_write_rows(s, c, rows, err);
+	nodes_rows(a->c, a->t, rows);
+	rc = nodes_write_rows(s, a->c, rows, err);
 	/* The guest may read the directory; the counters are Dom0's. */
-	return rc ? rc : xg_store_mkdir(s, nodes_at(&p, c->path, "stats"), 0, 0, err);
+	return rc ? rc : xg_store_mkdir(s, nodes_at(&p, a->c->path, "stats"), 0, 0, err);
 }
 
 int nodes_announce(struct xg_store *s, const struct nodes_config *c, const struct target *t, struct xg_err *err)
 {
-	unsigned int tries;
-	int rc = -EAGAIN;
+	struct announce a = { c, t };
 
-	for (tries = 0; tries < XG_STORE_RETRIES && rc == -EAGAIN; tries++) {
-		rc = xg_store_begin(s, err);
-		if (rc)
-			return rc;
-		rc = nodes_announce_once(s, c, t, err);
-		if (rc)
-			(void)xg_store_end(s, false, NULL);
-		else
-			rc = xg_store_end(s, true, err);
-	}
-	return rc;
+	return xg_store_transaction(s, nodes_announce_once, &a, err);
 }
 
 /* ---- What the frontend offers ---- */

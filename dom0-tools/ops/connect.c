@@ -24,14 +24,23 @@ static bool target_is_block_device(const char *target)
 	return !stat(target, &st) && S_ISBLK(st.st_mode);
 }
 
-static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
-		       const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err)
+struct areas {
+	struct xg_link_id id;
+	const struct xg_backend_kind *kind;
+	const struct xg_disk_spec *spec;
+	const char *uuid;
+	bool shared;
+};
+
+static int areas_write(struct xg_store *s, const struct areas *a, struct xg_err *err)
 {
+	const struct xg_disk_spec *spec = a->spec;
+	struct xg_link_id id = a->id;
 	char front[XG_STORE_PATH_MAX], back[XG_STORE_PATH_MAX], domid[16], devid[16], root[XG_STORE_PATH_MAX];
 	int rc;
 
 	xg_frontend_path(id, front);
-	kind->path(id, back);
+	a->kind->path(id, back);
 	snprintf(domid, sizeof(domid), "%u", id.domid);
 	snprintf(devid, sizeof(devid), "%u", id.devid);
 	snprintf(root, sizeof(root), "/local/domain/%u/xengraft", id.domid);
@@ -40,13 +49,13 @@ static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg
 		rc = xg_nodes_write(s, back, XG_NODES(
 			{ "frontend", front }, { "frontend-id", domid }, { "online", "1" }, { "state", "1" },
 			{ "params", spec->target }, { "type", target_is_block_device(spec->target) ? "phy" : "file" },
-			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev }, { "domain-uuid", uuid }), err);
+			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev }, { "domain-uuid", a->uuid }), err);
 	if (!rc && spec->removable)
 		rc = xg_nodes_write(s, back, XG_NODES({ "removable", "1" }), err);
 	if (!rc && (!spec->discard || spec->read_only))
 		rc = xg_nodes_write(s, back, XG_NODES({ "discard-enable", "0" }), err);
 	if (!rc)
-		rc = kind->nodes(s, back, spec, shared, err);
+		rc = a->kind->nodes(s, back, spec, a->shared, err);
 	/* What is made below it has its permissions: docs/misc/xenstore.txt, MKDIR. */
 	if (!rc)
 		rc = xg_store_mkdir(s, root, 0, id.domid, err);
@@ -57,44 +66,45 @@ static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg
 	return rc;
 }
 
+static int areas_make(struct xg_store *s, void *ctx, struct xg_err *err)
+{
+	char back[XG_STORE_PATH_MAX], state[XG_STORE_PATH_MAX + 8];
+	const struct areas *a = ctx;
+	uint64_t there;
+	int rc;
+
+	a->kind->path(a->id, back);
+	snprintf(state, sizeof(state), "%s/state", back);
+	rc = xg_store_read_u64(s, state, &there, err);
+	if (!rc)
+		return xg_fail(err, EEXIST, "%s is in use", back);
+	return rc == -ENOENT ? areas_write(s, a, err) : rc;
+}
+
 int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
 		     const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err)
 {
-	char back[XG_STORE_PATH_MAX], state[XG_STORE_PATH_MAX + 8];
-	uint64_t there;
-	int rc, tries;
+	struct areas a = { id, kind, spec, uuid, shared };
 
-	kind->path(id, back);
-	snprintf(state, sizeof(state), "%s/state", back);
-	for (tries = 0; tries < XG_STORE_RETRIES; tries++) {
-		rc = xg_store_begin(s, err);
-		if (rc)
-			return rc;
-		rc = xg_store_read_u64(s, state, &there, err);
-		if (!rc)
-			rc = xg_fail(err, EEXIST, "%s is in use", back);
-		else if (rc == -ENOENT)
-			rc = areas_write(s, id, kind, spec, uuid, shared, err);
-		if (rc) {
-			(void)xg_store_end(s, false, NULL);
-			return rc;
-		}
-		rc = xg_store_end(s, true, err);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-	return rc;
+	return xg_store_transaction(s, areas_make, &a, err);
 }
 
 /* PATH with all below it, and then what is empty above it, LEVELS of it. */
-static int prune_once(struct xg_store *s, const char *path, int levels, struct xg_err *err)
+struct prune {
+	const char *path;
+	int levels;
+};
+
+static int prune_once(struct xg_store *s, void *ctx, struct xg_err *err)
 {
+	const struct prune *p = ctx;
+	int levels = p->levels;
 	char at[XG_STORE_PATH_MAX];
 	char **children, *slash;
 	size_t count;
 	int rc;
 
-	snprintf(at, sizeof(at), "%s", path);
+	snprintf(at, sizeof(at), "%s", p->path);
 	rc = xg_store_remove(s, at, err);
 	while (!rc && levels-- > 0 && (slash = strrchr(at, '/'))) {
 		*slash = '\0';
@@ -112,19 +122,9 @@ static int prune_once(struct xg_store *s, const char *path, int levels, struct x
 /* As a transaction: what is empty now may be another operation's folder a moment later. */
 static int prune(struct xg_store *s, const char *path, int levels, struct xg_err *err)
 {
-	int rc = -EAGAIN, tries;
+	struct prune p = { path, levels };
 
-	for (tries = 0; rc == -EAGAIN && tries < XG_STORE_RETRIES; tries++) {
-		rc = xg_store_begin(s, err);
-		if (rc)
-			return rc;
-		rc = prune_once(s, path, levels, err);
-		if (rc)
-			(void)xg_store_end(s, false, NULL);
-		else
-			rc = xg_store_end(s, true, err);
-	}
-	return rc;
+	return xg_store_transaction(s, prune_once, &p, err);
 }
 
 int xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err)

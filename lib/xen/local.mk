@@ -18,4 +18,5 @@ lib_xen_libxgxen_a_SOURCES = \
 	lib/xen/guest_fake.c \
 	lib/xen/guest_xen.c \
 	lib/xen/store.c \
-	lib/xen/store.h
+	lib/xen/store.h \
+	lib/xen/store_transaction.c

@@ -47,6 +47,11 @@ int xg_store_list(struct xg_store *s, const char *path, char ***ret, size_t *ret
 #define XG_STORE_RETRIES 32
 int xg_store_begin(struct xg_store *s, struct xg_err *err);
 int xg_store_end(struct xg_store *s, bool commit, struct xg_err *err);
+/* WORK between the two, again each time that somebody else wrote. What it returns ends it: 0 commits. */
+int xg_store_transaction(struct xg_store *s, int (*work)(struct xg_store *s, void *ctx, struct xg_err *err), void *ctx,
+			 struct xg_err *err);
+/* Writes a node that is there; -ENOENT when it is not: what belonged to a domain that is gone is not made again. */
+int xg_store_update(struct xg_store *s, const char *path, const char *value, struct xg_err *err);
 
 /* Watches. TOKEN tells them apart. The descriptor becomes readable when one has fired. */
 int xg_store_watch(struct xg_store *s, const char *path, const char *token, struct xg_err *err);
