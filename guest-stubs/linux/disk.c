@@ -126,28 +126,34 @@ static int give(struct xg_disk_queue *queue, struct request *rq)
 	return rc;
 }
 
-/* Queue locked and live. */
-static blk_status_t submit_locked(struct blk_mq_hw_ctx *hctx, struct xg_disk_queue *queue, struct request *rq)
+/* The block layer may bring a request more than once to a gate that is closed: it counts once. */
+static void turn_back(struct xg_disk_queue *queue, struct xg_disk_request *pdu)
+{
+	if (pdu->gate != queue->gate)
+		queue->turned_back++;
+	pdu->gate = queue->gate;
+}
+
+/*
+ * Queue locked and live. The kernel's queue is never stopped: a batch that finds it stopped is cut without COMMIT for
+ * what went before, and what is put into it while it is started again may be seen by nobody. What is refused
+ * here is brought again: by wake(), by the opening of the gate, and in case of a race by the block layer itself.
+ */
+static blk_status_t submit_locked(struct xg_disk_queue *queue, struct request *rq)
 {
 	int rc;
 
+	/* Not DEV_RESOURCE: that waits for a request in flight to be completed, and there may be none. */
 	if (queue->gated) {
-		queue->turned_back++;
-		/*
-		 * Under the lock that the gate is opened with. Not DEV_RESOURCE: that waits for a request in flight to
-		 * be completed, and there may be none.
-		 */
-		blk_mq_stop_hw_queue(hctx);
+		turn_back(queue, blk_mq_rq_to_pdu(rq));
 		return BLK_STS_RESOURCE;
 	}
 	rc = give(queue, rq);
 	if (rc == XG_E_OK)
 		return BLK_STS_OK;
-	if (rc != -XG_E_BUSY)
-		return rc == -XG_E_NOTSUPP ? BLK_STS_NOTSUPP : BLK_STS_IOERR;
-	/* Under the lock that wake() is called with, so that no wake is missed. */
-	blk_mq_stop_hw_queue(hctx);
-	return BLK_STS_DEV_RESOURCE;
+	if (rc == -XG_E_BUSY)
+		return BLK_STS_DEV_RESOURCE;
+	return rc == -XG_E_NOTSUPP ? BLK_STS_NOTSUPP : BLK_STS_IOERR;
 }
 
 static struct xg_disk_queue *queue_of(struct blk_mq_hw_ctx *hctx)
@@ -166,7 +172,7 @@ static blk_status_t mq_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_
 	os_request_start(qd->rq);
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->live) {
-		status = submit_locked(hctx, queue, qd->rq);
+		status = submit_locked(queue, qd->rq);
 		/* What went before must not wait for a request that did not get in. */
 		if (qd->last || status != BLK_STS_OK)
 			driver_commit(queue);
@@ -225,7 +231,7 @@ void xg_disk_fail_all(struct xg_disk *disk)
 		return;
 	blk_mark_disk_dead(disk->gd);
 	blk_mq_tagset_busy_iter(&disk->tags, fail_one, disk);
-	blk_mq_start_stopped_hw_queues(disk->gd->queue, true);
+	blk_mq_run_hw_queues(disk->gd->queue, true);
 }
 
 /* ---- The gate ---------------------------------------------------------------------------------------------- */
@@ -238,12 +244,14 @@ void xg_disk_gate(struct xg_disk *disk, bool closed)
 	for (q = 0; q < disk->nr_queues; q++) {
 		spin_lock_irqsave(&disk->queues[q].lock, flags);
 		disk->queues[q].gated = closed;
-		if (closed)
+		if (closed) {
 			disk->queues[q].turned_back = 0;
+			disk->queues[q].gate++;
+		}
 		spin_unlock_irqrestore(&disk->queues[q].lock, flags);
 	}
 	if (!closed && disk->gd)
-		blk_mq_start_stopped_hw_queues(disk->gd->queue, true);
+		blk_mq_run_hw_queues(disk->gd->queue, true);
 }
 
 /* The next request to be given again: the oldest of the queue's that a driver had. */

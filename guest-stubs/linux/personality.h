@@ -69,7 +69,8 @@ struct xg_disk_queue {
 	spinlock_t lock;
 	bool live;		/* the driver may be called; under lock */
 	bool gated;		/* new requests are turned back; under lock */
-	uint32_t turned_back;	/* since the gate was closed; under lock */
+	uint32_t gate;		/* how often the gate was closed; under lock */
+	uint32_t turned_back;	/* requests, since the gate was closed; under lock */
 	struct xg_side *side;	/* whose driver is called; under lock */
 	struct xg_side *proving;	/* whose driver answers to a proof (swap.c), or NULL; under lock */
 	uint64_t order;		/* requests that were given to a driver; under lock */
@@ -113,6 +114,7 @@ struct xg_disk_request {
 	bool taken;		/* the driver has it; under the queue's lock */
 	blk_status_t status;
 	uint64_t order;		/* when the driver took it: the queue's count */
+	uint32_t gate;		/* the last gate that turned it back: the queue's count; under the queue's lock */
 };
 
 struct xg_window {

@@ -187,7 +187,7 @@ static void wake(struct xg_device_header *dev, uint32_t q)
 	struct xg_disk *disk = queue_of(dev, q)->side->disk;
 
 	if (disk->gd)
-		blk_mq_start_stopped_hw_queues(disk->gd->queue, true);
+		blk_mq_run_hw_queues(disk->gd->queue, true);
 }
 
 static void log_line(struct xg_device_header *dev, const char *text)
