@@ -244,15 +244,6 @@ static int blkback_connected(struct xg_store *s, struct xg_link_id id, const str
 
 /* ---- stop ------------------------------------------------------------------------------------------------------ */
 
-static void front_state(struct xg_store *s, struct xg_link_id id, unsigned int state)
-{
-	char front[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
-
-	xg_frontend_path(id, front);
-	snprintf(path, sizeof(path), "%s/state", front);
-	(void)xg_store_writef(s, NULL, path, "%u", state);
-}
-
 /*
  * As a frontend does that goes: Closing, Closed; with `online` 0 the kernel then forgets the device. Its being gone
  * from sysfs is the proof that rings are unmapped and the target is closed.
@@ -260,17 +251,16 @@ static void front_state(struct xg_store *s, struct xg_link_id id, unsigned int s
 static int blkback_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
 	struct look look = { .s = s, .id = id, .least = XB_CLOSING };
-	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
+	char back[XG_STORE_PATH_MAX];
 
 	blkback_path(id, back);
 	if (!device_there(id))
 		return 0;
 	if (node_u64(s, id, "state", 0)) {
-		snprintf(path, sizeof(path), "%s/online", back);
-		(void)xg_store_write(s, path, "0", NULL);
-		front_state(s, id, XB_CLOSING);
+		xg_backend_offline(s, back);
+		xg_frontend_state(s, id, XB_CLOSING);
 		(void)xg_wait_ms(state_reached, &look, 1000);
-		front_state(s, id, XB_CLOSED);
+		xg_frontend_state(s, id, XB_CLOSED);
 	}
 	if (xg_wait_ms(device_gone, &look, XG_BACKEND_CLOSE_MS))
 		return 0;

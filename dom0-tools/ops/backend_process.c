@@ -214,18 +214,15 @@ static bool pidfd_ended(int fd, int timeout_ms)
 
 static int process_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
-	char front[XG_STORE_PATH_MAX], back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
+	char back[XG_STORE_PATH_MAX];
 	int fd xg_auto_close = -1;
 	int rc = backend_pidfd(s, id, &fd, err);
 
 	if (rc || fd < 0)
 		return rc;
-	xg_frontend_path(id, front);
 	process_path(id, back);
-	snprintf(path, sizeof(path), "%s/online", back);
-	(void)xg_store_write(s, path, "0", NULL);
-	snprintf(path, sizeof(path), "%s/state", front);
-	(void)xg_store_writef(s, NULL, path, "%d", XB_CLOSING);
+	xg_backend_offline(s, back);
+	xg_frontend_state(s, id, XB_CLOSING);
 	if (pidfd_ended(fd, XG_BACKEND_CLOSE_MS))
 		return 0;
 	(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0u);
@@ -249,10 +246,12 @@ static int process_connected(struct xg_store *s, struct xg_link_id id, const str
 static int process_alone(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
 	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
+	int rc;
 
 	process_path(id, back);
 	snprintf(path, sizeof(path), "%s/lock", back);
-	return xg_store_write(s, path, "1", err);
+	rc = xg_store_update(s, path, "1", err);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static int process_kill(struct xg_store *s, struct xg_link_id id, struct xg_err *err)

@@ -17,6 +17,24 @@ void xg_frontend_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/%u/xengraft/%s/%u", id.domid, id.half ? "vbd-b" : "vbd", id.devid);
 }
 
+void xg_frontend_state(struct xg_store *s, struct xg_link_id id, unsigned int state)
+{
+	char front[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], value[16];
+
+	xg_frontend_path(id, front);
+	snprintf(path, sizeof(path), "%s/state", front);
+	snprintf(value, sizeof(value), "%u", state);
+	(void)xg_store_update(s, path, value, NULL);
+}
+
+void xg_backend_offline(struct xg_store *s, const char *back)
+{
+	char path[XG_STORE_PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s/online", back);
+	(void)xg_store_update(s, path, "0", NULL);
+}
+
 static bool target_is_block_device(const char *target)
 {
 	struct stat st;
@@ -134,7 +152,8 @@ int xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id, struct xg_
 	int rc;
 
 	xg_frontend_path(id, path);
-	rc = prune(s, path, 2, err);
+	/* Up to the domain's own folder, which is empty only when it is gone and we made it anew. */
+	rc = prune(s, path, 3, err);
 	for (i = 0; !rc && i < xg_backend_kind_count; i++) {
 		xg_backend_kinds[i]->path(id, path);
 		if (xg_store_list(s, path, &children, &count, NULL) == -ENOENT)

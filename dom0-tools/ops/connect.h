@@ -25,6 +25,10 @@ struct xg_link_id {
 };
 
 void xg_frontend_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX]);
+/* What the backend is told as the frontend's state. Nothing where there is no frontend (any more). */
+void xg_frontend_state(struct xg_store *s, struct xg_link_id id, unsigned int state);
+/* Tells the backend whose area is BACK that it shall not wait for its frontend to come back. */
+void xg_backend_offline(struct xg_store *s, const char *back);
 
 /*
  * Creates both areas, states Initialising. -EEXIST when the backend's is there already. SHARED: another backend has the

@@ -22,7 +22,7 @@
 _Static_assert(XG_SWAP_WISH_MAX_MS <= XG_SWAP_DEADLINE_MAX_MS, "what may be wished is possible");
 
 #define DEADLINE_MS 30		/* as Xen's live patches have it */
-#define PROOF_MS 2000		/* for the first request of the new driver's to come back */
+#define PROOF_MS 5000		/* for the first request of the new driver's to come back */
 
 struct swap {
 	struct xg_session *s;
@@ -385,12 +385,13 @@ static int prove_run(void *ctx, struct xg_err *err)
 	struct proof proof = { .w = w };
 	int rc = xg_fault_point("proof", err);
 
-	if (!rc && !xg_wait_ms(gets_on, &proof, PROOF_MS))
-		rc = xg_fail(err, EIO, "%s: the new driver has completed nothing within %u s: the old one was put back", w->name,
-			     PROOF_MS / 1000);
+	if (!rc && xg_wait_ms(gets_on, &proof, PROOF_MS))
+		return 0;
+	switch_undo(w);
 	if (rc)
-		switch_undo(w);
-	return rc;
+		return rc;
+	return xg_fail(err, EIO, "%s: the new driver has completed nothing within %u s: the old one %s", w->name,
+		       PROOF_MS / 1000, w->switched ? "could not be put back" : "was put back");
 }
 
 static void history_driver(const struct xg_device_row *row, struct xg_history_driver *ret)
@@ -523,6 +524,13 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, const struct xg_image *image,
 		    struct xg_err *err)
 {
+	char front[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], state[16];
+
+	/* The guest may be gone by now, and its areas with it. */
+	xg_frontend_path(id, front);
+	snprintf(path, sizeof(path), "%s/state", front);
+	if (xg_store_read(s->ops->store, path, state, sizeof(state), NULL) == -ENOENT)
+		return 0;
 	return xg_announce_device(s->ops->store, id, image, &row->device, err);
 }
 
@@ -718,8 +726,14 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		return 0;
 	/* A switch that is going on comes to its end first. */
 	rc = xg_core_last(core, &command, &reply, err);
-	if (!rc)
-		rc = xg_swap_look(s->guest, &s->row.os, &row.device, &id.half, err);
+	if (rc)
+		return rc;
+	rc = xg_swap_look(s->guest, &s->row.os, &row.device, &id.half, err);
+	/* Taken away in there, or the guest lies: then the record is as good as anything, and the rest can be cleaned up. */
+	if (rc == -ENODEV) {
+		id.half = row.device.half;
+		rc = 0;
+	}
 	if (rc)
 		return rc;
 	if (id.half != row.device.half)

@@ -3,38 +3,17 @@
 # Drivers and backends change under a disk that is in use: nothing is lost, nothing is said in the guest, nothing is left.
 # Arguments: swaps under load, then guests as TYPE:KERNEL:VCPUS.
 . "${0%/*}/t-lib.sh"
+. "${0%/*}/t-load.sh"
 
 swaps=$1
 shift
 
-# A block device of 64 MiB: what paravirtual mode needs.
-truncate -s 64M /root/swap.img
-loop=$(losetup -f)
-losetup --direct-io=on "$loop" /root/swap.img 2>/dev/null || losetup "$loop" /root/swap.img
-
-on() { lab-guest exec "$g" "$1"; }
+loop=$(t_loop /root/swap.img 64)
 
 t_clear_up()
 {
-	on 'killall fio' >/dev/null 2>&1 || :
+	load_kill
 	xengraft disk-detach --force "$g" xvdb >/dev/null 2>&1 || :
-}
-
-field() { xengraft status --json "$g" xvdb | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
-
-# Verified data at depth 32, until it is interrupted: fio's status is 128 then.
-load_start()
-{
-	on 'rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=32 \
-		--size=32M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=512 --time_based --runtime=3600 \
-		--output=/run/fio.out >/run/fio.err 2>&1; echo $? >/run/fio.status) & sleep 1; test ! -e /run/fio.status'
-}
-
-load_ended_well()
-{
-	on 'test ! -e /run/fio.status && killall -INT fio; n=0; while [ ! -e /run/fio.status ] && [ $n -lt 60 ]; do sleep 1; n=$((n + 1)); done
-		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
-		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
 }
 
 there_and_back()
@@ -83,7 +62,7 @@ under_load()
 			late=$((late + 1))
 			[ $late -lt 20 ]
 		fi
-		on 'test ! -e /run/fio.status' || { on 'cat /run/fio.err /run/fio.out'; return 1; }
+		load_runs
 	done
 	load_ended_well
 	echo "NOTE $n swaps, $late refused; held ms: $(xengraft history --json "$g" xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | tail -n "$n" | sort -n |

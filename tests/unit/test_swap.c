@@ -4,9 +4,12 @@
  * can do wrong, and what is on record afterwards.
  */
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/ops_rig.h"
 
@@ -386,6 +389,43 @@ START_TEST(rings_are_checked)
 }
 END_TEST
 
+static void die_in_swap(const char *point)
+{
+	struct xg_err err = XG_ERR_NONE;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		setenv("XENGRAFT_FAULT", point, 1);
+		(void)rig_swap(false, NULL, &err);
+		_exit(1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Who denies both of its drivers cannot keep Dom0 from cleaning up. */
+START_TEST(guest_that_uses_neither_half_is_cleaned_up)
+{
+	struct fake_window *w = &fake_host->windows[1];
+	uint64_t header;
+
+	OK(attach);
+	die_in_swap("kill:connect the new backend");
+	ck_assert(w->other);
+	header = w->va + w->text * XG_PAGE_SIZE;
+	((struct xg_device_header *)fake_guest_at(header))->state = XG_DEV_OPEN;
+	OK(rig_recover);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation"), 0);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM next"), 0);
+	ck_assert_ptr_null(fake_store_get("/local/domain/7/xengraft/vbd-b/51728/state"));
+	((struct xg_device_header *)fake_guest_at(header))->state = XG_DEV_LIVE;
+	take_away();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("swap");
@@ -410,6 +450,7 @@ int main(void)
 	tcase_add_test(t, early_windows_have_no_other_half);
 	tcase_add_test(t, old_personality_is_told_from_a_refusal);
 	tcase_add_test(t, rings_are_checked);
+	tcase_add_test(t, guest_that_uses_neither_half_is_cleaned_up);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
