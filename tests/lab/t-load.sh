@@ -31,6 +31,8 @@ load_ended_well()
 {
 	on 'test ! -e /run/fio.status && killall -INT fio
 		n=0; while [ ! -e /run/fio.status ] && [ $n -lt 300 ]; do sleep 1; n=$((n + 1)); done
+		[ -e /run/fio.status ] || for p in $(pidof fio); do
+			grep State /proc/$p/status; cat /proc/$p/stack /proc/$p/wchan /sys/block/xvdb/inflight; done
 		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
 		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
 }

@@ -35,6 +35,17 @@ written_and_read_back()
 		find include -type f | sort | xargs sha256sum | sha256sum | cmp - /sum'
 }
 
+# The disk is mounted meanwhile.
+swaps()
+{
+	for n in 1 2 3; do
+		xengraft swap "$1" xvdb virtual --timeout 5000
+		lab-guest exec "$1" 'echo 3 >/proc/sys/vm/drop_caches; cd /t/new && find include -type f | sort | \
+			xargs sha256sum | sha256sum | cmp - /sum'
+	done
+	xengraft status "$1" xvdb | grep 'half B'
+}
+
 several_disks()
 {
 	for d in c d; do
@@ -138,6 +149,7 @@ for guest; do
 	t_case "$guest: the module loads and says where its room is" loads "$g"
 	t_case "$guest: a disk through the module's window, and every file has its checksum" disk_works "$g"
 	t_case "$guest: what is written is read back" written_and_read_back "$g"
+	t_case "$guest: its driver is swapped while it is mounted" swaps "$g"
 	t_case "$guest: two more disks" several_disks "$g"
 	t_case "$guest: it cannot be unloaded with a disk" stays_while_used "$g"
 	t_case "$guest: detach, fsck clean" detaches "$g"

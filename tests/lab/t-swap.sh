@@ -47,6 +47,8 @@ attached_paravirtual()
 under_load()
 {
 	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	# A disk that was swapped has a node more: whether its backend has the target for itself.
+	xengraft swap "$g" xvdb virtual --timeout 3000
 	t_settle
 	before=$(t_traces)
 	load_start
@@ -71,6 +73,37 @@ under_load()
 	t_settle
 	t_same traces "$(t_traces)" "$before"
 	xengraft disk-detach "$g" xvdb
+}
+
+# A journalling file system lives through swaps, and through the death of a backend, while everything is synced: what a
+# file says was synced is there afterwards, and the file system has nothing to repair.
+fsync_storm()
+{
+	mke2fs -q -F -t ext4 "$loop"
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
+	on 'modprobe ext4; mkdir -p /t && mount -t ext4 -o errors=remount-ro /dev/xvdb /t && rm -f /run/stop /run/acked-*
+		for w in 1 2 3; do (i=0; while [ ! -e /run/stop ]; do i=$((i + 1))
+			f=/t/w$w-$((i % 40)); echo "$w $i $(seq -s . $((i % 300 + 1)))" >$f.new && mv $f.new $f && sync $f /t &&
+				echo $i >/run/acked-$w || { echo "$w $i" >>/run/storm.failed; break; }
+			done) >/dev/null 2>&1 & done; sleep 2; cat /run/acked-*'
+	n=0
+	while [ $n -lt 12 ]; do
+		case $((n % 4)) in 0 | 1) mode=paravirtual ;; *) mode=virtual ;; esac
+		[ $n != 7 ] || kill -KILL "$(field backend_pid)"
+		xengraft swap "$g" xvdb $mode --timeout 5000
+		n=$((n + 1))
+	done
+	on 'touch /run/stop; wait; n=0; while pidof sync >/dev/null && [ $n -lt 100 ]; do sleep 0.2; n=$((n + 1)); done
+		sleep 1; test ! -e /run/storm.failed; echo acknowledged: $(cat /run/acked-*); echo 3 >/proc/sys/vm/drop_caches
+		for w in 1 2 3; do
+			last=$(cat /run/acked-$w); set -- $(cat /t/w$w-$((last % 40))); test "$1 $2" = "$w $last" || exit 1
+			for f in /t/w$w-*; do case $f in *.new) continue ;; esac; set -- $(cat $f)
+				test "$3" = "$(seq -s . $(($2 % 300 + 1)))" || exit 1; done
+		done; grep -q "^/dev/xvdb /t ext4 rw" /proc/mounts && umount /t'
+	xengraft disk-detach "$g" xvdb
+	# Dom0's cache of the device is older than what xen-blkback wrote.
+	blockdev --flushbufs "$loop"
+	e2fsck -fn "$loop"
 }
 
 stuck()
@@ -165,6 +198,7 @@ for guest; do
 	t_case "$guest: virtual, paravirtual and back, the data is there" there_and_back
 	t_case "$guest: attached in paravirtual mode" attached_paravirtual
 	t_case "$guest: $swaps swaps under verified load" under_load
+	t_case "$guest: a journalling file system in a storm of fsync" fsync_storm
 	t_case "$guest: a backend that is stuck: status 2, nothing has changed" stuck
 	t_case "$guest: a backend that was killed is replaced without an error" replaced killed
 	t_case "$guest: a stuck backend is replaced by force without an error" replaced forced
