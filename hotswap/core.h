@@ -74,7 +74,7 @@ XG_DEFINE_AUTO(struct xg_core, xg_core_close)
  * Gives one command and waits for its answer. The status of the guest (-XG_E_*) comes back as -errno with a
  * text that names WHAT. -ETIMEDOUT after XG_COMMAND_TIMEOUT_MS.
  */
-#define XG_COMMAND_TIMEOUT_MS 15000
+#define XG_COMMAND_TIMEOUT_MS 30000
 int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
 		    struct xg_reply *ret, const char *what, struct xg_err *err);
 /* The same with a third argument. RET, which may be NULL, is there when the guest refused, too: its seq is not 0 then. */

@@ -53,7 +53,7 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 		return xg_fail(err, EAGAIN, "%s: its backend did not finish %llu requests within %u ms: nothing was changed",
 			       name, (unsigned long long)reply.values[2], deadline_ms);
 	if (rc == -EIO)
-		return xg_fail(err, EIO, "%s: the new backend does not answer: nothing was changed", name);
+		return xg_fail(err, EIO, "%s: the new backend does not answer", name);
 	if (rc)
 		return rc;
 	*ret = (struct xg_switched){

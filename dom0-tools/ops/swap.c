@@ -336,6 +336,9 @@ static int switch_run(void *ctx, struct xg_err *err)
 
 	w->owed = is_unsure(rc);
 	w->switched = !rc;
+	if (rc == -EIO)
+		return xg_fail(err, EIO, "%s: the new %s does not answer: %s", w->name, w->kind->name,
+			       w->replay ? "the disk has no backend now, swap it again" : "nothing was changed");
 	return rc ? rc : xg_fault_point("switched", err);
 }
 

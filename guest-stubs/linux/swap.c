@@ -20,8 +20,11 @@
 
 /* How often what is awaited is looked at. Events do the work meanwhile. */
 #define LOOK_US 20
-/* For the first answer of a backend that has nothing else to do; disks that sleep take seconds to wake. */
-#define PROOF_NS 2000000000ULL
+/*
+ * For the first answers of a backend that has nothing else to do, all queues together: disks that sleep take seconds to
+ * wake, and so do processes of a busy host. Nothing is held meanwhile. Less than Dom0 waits for an answer to its command.
+ */
+#define PROOF_NS 10000000000ULL
 
 /* ---- Prove ---------------------------------------------------------------------------------------------------- */
 
@@ -62,9 +65,8 @@ static int proof_submit(struct xg_disk_queue *queue, struct xg_side *side, struc
 }
 
 /* From here on the driver does not answer to this proof any more, whether it has or not. */
-static int proof_wait(struct xg_disk_queue *queue, struct xg_side *side, struct proof *proof)
+static int proof_wait(struct xg_disk_queue *queue, struct xg_side *side, struct proof *proof, uint64_t end)
 {
-	uint64_t end = ktime_get_ns() + PROOF_NS;
 	unsigned long flags;
 	bool done, late;
 
@@ -83,7 +85,7 @@ static int proof_wait(struct xg_disk_queue *queue, struct xg_side *side, struct 
 }
 
 /* The page of a proof that was not answered is freed when CLOSE has taken its grant back: then the kernel keeps it. */
-static int prove_queue(struct xg_disk_queue *queue, struct xg_side *side, void *page)
+static int prove_queue(struct xg_disk_queue *queue, struct xg_side *side, void *page, uint64_t end)
 {
 	uint32_t bytes = side->params.logical_bytes;
 	struct proof proof = {
@@ -93,11 +95,12 @@ static int prove_queue(struct xg_disk_queue *queue, struct xg_side *side, void *
 	};
 	int rc = proof_submit(queue, side, &proof);
 
-	return rc ? rc : proof_wait(queue, side, &proof);
+	return rc ? rc : proof_wait(queue, side, &proof, end);
 }
 
 static int prove(struct xg_disk *disk, struct xg_side *side)
 {
+	uint64_t end = ktime_get_ns() + PROOF_NS;
 	void *page = os_memory_get(1);
 	uint32_t q;
 	int rc = XG_E_OK;
@@ -105,7 +108,7 @@ static int prove(struct xg_disk *disk, struct xg_side *side)
 	if (!page)
 		return -XG_E_NOMEM;
 	for (q = 0; !rc && q < disk->nr_queues; q++)
-		rc = prove_queue(&disk->queues[q], side, page);
+		rc = prove_queue(&disk->queues[q], side, page, end);
 	if (rc)
 		xg_side_close(side);
 	os_memory_put(page);

@@ -693,7 +693,7 @@ static const struct {
 	{ "open refused", nothing, open_refused, -EINVAL, "the guest's personality refused the request" },
 	{ "name taken", nothing, name_taken, -EEXIST, "xvdb: the guest has a device of that name" },
 	{ "add unknown", nothing, add_unknown, -EOPNOTSUPP, "the guest's personality does not know that" },
-	{ "other number", nothing, other_number, -ETIMEDOUT, "no answer from the guest within 15 s" },
+	{ "other number", nothing, other_number, -ETIMEDOUT, "no answer from the guest within 30 s" },
 	{ "ring of 0", nothing, ring_of_0, -EPROTO, "queue 0 has a ring of 0 pages, wanted 2" },
 	{ "ring of 1", nothing, ring_of_1, -EPROTO, "queue 0 has a ring of 1 pages, wanted 2" },
 	{ "ring of 3", nothing, ring_of_3, -EPROTO, "queue 0 has a ring of 3 pages, wanted 2" },
@@ -706,8 +706,8 @@ static const struct {
 	{ "2 queues", nothing, queues_2, -EPROTO, "the driver opened 2 queues, wanted 1" },
 	{ "9 queues", nothing, queues_9, -EPROTO, "the driver opened 9 queues, wanted 1" },
 	{ "many queues", nothing, queues_many, -EPROTO, "the driver opened 4294967295 queues" },
-	{ "silent open", nothing, silent_open, -ETIMEDOUT, "driver: no answer from the guest within 15 s" },
-	{ "silent add", nothing, silent_add, -ETIMEDOUT, "xvdb: no answer from the guest within 15 s" },
+	{ "silent open", nothing, silent_open, -ETIMEDOUT, "driver: no answer from the guest within 30 s" },
+	{ "silent add", nothing, silent_add, -ETIMEDOUT, "xvdb: no answer from the guest within 30 s" },
 };
 
 /* The lies about a window's place leave it in the guest: it says so itself that it is elsewhere. */
@@ -797,7 +797,7 @@ START_TEST(guest_that_dies_under_a_command_is_noticed_at_once)
 {
 	fake_lie = dies_at_add;
 	FAILS(attach, -ENODEV, "xvdb: the guest has shut down");
-	/* Far less than a command's 15 s. */
+	/* Far less than a command's 30 s. */
 	ck_assert_uint_lt(fake_host->clock_ms, 8000);
 }
 END_TEST
@@ -976,7 +976,7 @@ START_TEST(withdrawal_is_not_waited_for_for_ever)
 	OK(attach);
 	OK(detach);
 	fake_lie = silent_leave;
-	FAILS(rig_withdraw, -ETIMEDOUT, "no answer from the guest within 15 s");
+	FAILS(rig_withdraw, -ETIMEDOUT, "no answer from the guest within 30 s");
 	fake_lie = NULL;
 	OK(rig_withdraw);
 	CLEAN(false);
