@@ -14,6 +14,7 @@
 
 #define ENTER_TIMEOUT_MS 5000
 #define START_TIMEOUT_MS 5000
+#define RESUME_TIMEOUT_MS 5000	/* a kernel that resumes waits for its processes to thaw */
 
 _Static_assert(sizeof(struct xg_core_header) <= XG_ABI_PAGE, "the header is one page");
 
@@ -118,6 +119,7 @@ int xg_core_fill(struct xg_guest *g, struct xg_kernel *k, const struct xg_image 
 	struct xg_core_header header = {
 		.magic = XG_MAGIC_CORE, .version = XG_ABI_VERSION, .size = sizeof(header),
 		.window_va = record->va.v, .text_pages = record->text_pages, .data_pages = record->data_pages,
+		.domid = g->info.domid,
 	};
 	int rc;
 
@@ -218,6 +220,36 @@ static int core_header_check(const struct xg_core_header *h, const struct xg_cor
 	return 0;
 }
 
+int xg_core_look(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record, struct xg_err *err)
+{
+	struct xg_window *w xg_auto(xg_window_close_p) = NULL;
+	struct xg_core_header h;
+	int rc = core_window(g, os, record, &w, err);
+
+	if (rc)
+		return rc;
+	memcpy(&h, xg_window_header(w), sizeof(h));
+	return core_header_check(&h, record, err);
+}
+
+static bool core_resumed(void *ctx)
+{
+	const struct xg_core *core = ctx;
+	const struct xg_core_header *h = xg_window_header(core->window);
+
+	/* Acquire: the port that was made before this was said. Pairs with the personality's release. */
+	return __atomic_load_n(&h->domid, __ATOMIC_ACQUIRE) == core->guest->info.domid;
+}
+
+/* Until the personality of a restored domain has made a port of its own, the number is a stranger's. */
+static int core_resume_wait(struct xg_core *core, struct xg_err *err)
+{
+	if (xg_wait_ms(core_resumed, core, RESUME_TIMEOUT_MS))
+		return 0;
+	return xg_fail(err, EAGAIN, "guest '%s' was restored, and its personality has not noticed within %u s",
+		       core->guest->info.name, RESUME_TIMEOUT_MS / 1000);
+}
+
 int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
 		 struct xg_core **ret, struct xg_err *err)
 {
@@ -235,7 +267,11 @@ int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_cor
 	memcpy(&h, xg_window_header(core->window), sizeof(h));
 	rc = core_header_check(&h, record, err);
 	if (!rc)
-		rc = xg_evtchn_open(&core->evtchn, err);
+		rc = core_resume_wait(core, err);
+	if (rc)
+		return rc;
+	memcpy(&h, xg_window_header(core->window), sizeof(h));
+	rc = xg_evtchn_open(&core->evtchn, err);
 	if (!rc)
 		rc = xg_evtchn_bind(core->evtchn, g->info.domid, h.event_port, &core->port, err);
 	if (rc)

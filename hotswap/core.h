@@ -64,7 +64,12 @@ static inline bool xg_core_is_gone(int rc)
 	return rc == -ESTALE || rc == -ENODEV;
 }
 
-/* -ESTALE: the window is not what the record says (another kernel runs now); -ENODEV: the personality has left. */
+/* Is the personality where the record says? Changes nothing and waits for nothing; -ESTALE and -ENODEV as xg_core_open(). */
+int xg_core_look(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record, struct xg_err *err);
+/*
+ * -ESTALE: the window is not what the record says (another kernel runs now); -ENODEV: the personality has left; -EAGAIN: the
+ * domain was restored, and its personality has not noticed within five seconds.
+ */
 int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
 		 struct xg_core **ret, struct xg_err *err);
 void xg_core_close(struct xg_core *core);	/* the personality stays; NULL is fine */

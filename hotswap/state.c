@@ -12,7 +12,7 @@
 #include "hotswap/wait.h"
 
 #define BUSY_TIMEOUT_MS 5000
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define STATE_ROWS_MAX 65536	/* a host has tens of guests with a handful of disks */
 
 struct xg_state {
@@ -45,7 +45,8 @@ static const char schema[] =
 	" levels INTEGER NOT NULL, phys_base INTEGER NOT NULL, kaslr_offset INTEGER NOT NULL, symbols INTEGER NOT NULL,"
 	" va INTEGER NOT NULL, text_pages INTEGER NOT NULL, data_pages INTEGER NOT NULL,"
 	" digest TEXT NOT NULL, version TEXT NOT NULL,"
-	" data_va INTEGER NOT NULL DEFAULT 0, module INTEGER NOT NULL DEFAULT 0);"
+	" data_va INTEGER NOT NULL DEFAULT 0, module INTEGER NOT NULL DEFAULT 0,"
+	" boot TEXT NOT NULL DEFAULT '', away INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE IF NOT EXISTS device("
 	" uuid TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL,"
 	" read_only INTEGER NOT NULL,"
@@ -64,7 +65,7 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS kernel("
 	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
 	SWAP_TABLES
-	"PRAGMA user_version = 3;";
+	"PRAGMA user_version = 4;";
 
 /* What takes a database of version I + 1 to the next. */
 static const char *const schema_steps[] = {
@@ -78,6 +79,9 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE device ADD COLUMN half INTEGER NOT NULL DEFAULT 0;"
 	SWAP_TABLES
 	"PRAGMA user_version = 3;",
+	"ALTER TABLE guest ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE guest ADD COLUMN away INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 4;",
 };
 
 _Static_assert(sizeof(schema_steps) / sizeof(schema_steps[0]) == SCHEMA_VERSION - 1,
@@ -325,7 +329,7 @@ static int query_all(struct query *q, size_t size, void (*take)(struct query *, 
 /* ---- guest --------------------------------------------------------------------------------------------------- */
 
 #define GUEST_COLUMNS "uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root, levels," \
-	" phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version, data_va, module"
+	" phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version, data_va, module, boot, away"
 
 static void guest_take(struct query *q, void *to)
 {
@@ -353,6 +357,8 @@ static void guest_take(struct query *q, void *to)
 	take_text(q, row->version, sizeof(row->version));
 	row->core.data_va = XG_GVA(take_u64(q));
 	row->core.module = take_u64(q);
+	take_text(q, row->boot, sizeof(row->boot));
+	row->away = (int64_t)take_u64(q);
 }
 
 int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row *ret, struct xg_err *err)
@@ -370,7 +376,7 @@ int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struc
 {
 	struct query q;
 	int rc = query_open(s, &q, "INSERT OR REPLACE INTO guest(" GUEST_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
 
 	if (rc)
 		return rc;
@@ -395,7 +401,25 @@ int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struc
 	bind_text(&q, row->version);
 	bind_u64(&q, row->core.data_va.v);
 	bind_u64(&q, row->core.module);
+	bind_text(&q, row->boot);
+	bind_u64(&q, (uint64_t)row->away);
 	return query_run(&q, err);
+}
+
+static void uuid_take(struct query *q, void *to)
+{
+	take_text(q, to, XG_UUID_TEXT);
+}
+
+int xg_state_away_longest(struct xg_state *s, unsigned int keep, char ret[XG_UUID_TEXT], struct xg_err *err)
+{
+	struct query q;
+	int rc = query_open(s, &q, "SELECT uuid FROM guest WHERE away != 0 ORDER BY away DESC, uuid LIMIT 1 OFFSET ?", err);
+
+	if (rc)
+		return rc;
+	bind_u64(&q, keep);
+	return query_one(&q, ret, uuid_take, "guest that is away", err);
 }
 
 /* Runs SQL, whose only parameters are the UUID (once or several times). */

@@ -37,6 +37,9 @@ struct xg_guest_row {
 	struct xg_os os;
 	struct xg_core_record core;	/* core.va.v == 0: no personality there yet */
 	char digest[XG_DIGEST_HEX], version[32];
+	/* Where `domid` and what is of this domain alone hold: this boot of this host. After another one all begins anew. */
+	char boot[XG_UUID_TEXT];
+	int64_t away;			/* since the epoch in seconds: it was saved, or is no more; 0: it is here */
 };
 
 struct xg_device_row {
@@ -58,6 +61,9 @@ int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struc
 int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *err);
 /* All of them, ascending by domid; *ret is the caller's to free(). */
 int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *ret_count, struct xg_err *err);
+
+/* Of the guests that are away, the one after the KEEP that are so for the shortest time. -ENOENT: not so many are. */
+int xg_state_away_longest(struct xg_state *s, unsigned int keep, char ret[XG_UUID_TEXT], struct xg_err *err);
 
 int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
 			struct xg_err *err);
@@ -82,7 +88,7 @@ struct xg_history_driver {
 struct xg_history_row {
 	char uuid[XG_UUID_TEXT], guest[128];
 	uint32_t devid;
-	char vdev[32], reason[16];	/* "swap", "upgrade", "rollback", "replace" */
+	char vdev[32], reason[16];	/* "swap", "upgrade", "rollback", "replace", "reconnect" */
 	struct xg_history_driver from, to;
 	uint64_t hold_ns, held, in_flight, replayed;	/* see XG_CMD_DEVICE_SWITCH */
 	int64_t at;

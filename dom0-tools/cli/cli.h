@@ -30,6 +30,7 @@ int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_history(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_inspect(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_status(struct xg_cli *cli, int argc, char **argv);
+int xg_cmd_reconnect(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_rollback(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_swap(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv);

@@ -62,17 +62,29 @@ int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)
 
 /* ---- list ---------------------------------------------------------------------------------------------------- */
 
+/* Of one whose guest was saved, or is no more, nothing is known. */
+static const char *state_of(const struct xg_guest_row *guest, const struct xg_device_row *d)
+{
+	return guest->away ? "away" : d->state;
+}
+
 static void list_line(const struct xg_guest_row *guest, const struct xg_device_row *d)
 {
-	printf("%-20s %5u %-8s %-6s %-12s %-6s %-24s %s\n", guest->name, guest->domid, d->vdev,
-	       d->read_only ? "ro" : "rw", d->mode, d->state, d->driver, d->target);
+	char id[16] = "-";
+
+	if (!guest->away)
+		snprintf(id, sizeof(id), "%u", guest->domid);
+	printf("%-20s %5s %-8s %-6s %-12s %-6s %-24s %s\n", guest->name, id, d->vdev, d->read_only ? "ro" : "rw", d->mode,
+	       state_of(guest, d), d->driver, d->target);
 }
 
 static json_t *list_json(const struct xg_guest_row *guest, const struct xg_device_row *d)
 {
-	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:I}", "guest", guest->name,
-			 "domid", (int)guest->domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
-			 "target", d->target, "mode", d->mode, "read_only", d->read_only, "state", d->state,
+	json_t *domid = guest->away ? json_null() : json_integer(guest->domid);
+
+	return json_pack("{s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:I}", "guest", guest->name,
+			 "domid", domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
+			 "target", d->target, "mode", d->mode, "read_only", d->read_only, "state", state_of(guest, d),
 			 "driver", d->driver, "version", d->version, "sha256", d->digest, "since",
 			 (json_int_t)d->since);
 }

@@ -34,6 +34,10 @@ static const struct xg_command_row commands[] = {
 	  "-j, --json   as a JSON array", xg_cmd_history, false },
 	{ "inspect", "GUEST [--json]", "Tell from a guest's memory which kernel runs in it",
 	  "-j, --json   as a JSON object\nThe guest runs on and is not changed.", xg_cmd_inspect, false },
+	{ "reconnect", "[GUEST [VDEV]] [--timeout MS] [--json]", "Give disks a backend again that have none",
+	  "After a guest was restored, or when a backend has died. Of the guest named, or of all guests. What was in flight\n"
+	  "is done again; a disk that has a backend is left alone.\n"
+	  "-t, --timeout MS  as for swap\n-j, --json        what was done, as a JSON array", xg_cmd_reconnect, false },
 	{ "rollback", "GUEST VDEV [--timeout MS]", "Give a disk back the driver that it had before its last swap",
 	  "-t, --timeout MS, -f, --force, -j, --json   as for swap", xg_cmd_rollback, false },
 	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
@@ -51,7 +55,8 @@ static const struct xg_command_row commands[] = {
 	  "Detaching the last disk leaves the personality (20 KiB and a sleeping thread) in the guest, so that\n"
 	  "the next attach is quick. This removes it.\n"
 	  "-F, --forget  give up what cannot be undone (another version's work): ends the guest's disks, forgets it;\n"
-	  "              what is in the guest stays there, useless, until it boots anew", xg_cmd_withdraw, false },
+	  "              what is in the guest stays there, useless, until it boots anew. Also of a guest that is away: by\n"
+	  "              name or UUID", xg_cmd_withdraw, false },
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", cmd_help, true },
 };
 

@@ -133,7 +133,8 @@ static void status_text(const struct status *st)
 	printf("in the guest  %s%s%s\n", device_state(st), st->header_problem[0] ? ": " : "", st->header_problem);
 	if (st->header_there)
 		printf("queues        %u of depth %u\n", st->header.block.nr_queues, st->header.limits.queue_depth);
-	printf("backend       %s%s", st->backend_name ? st->backend_name : "unknown", st->backend_lives ? "" : " (gone)");
+	printf("backend       %s%s", st->backend_name ? st->backend_name : "unknown",
+	       st->backend_lives ? "" : " (gone: 'xengraft reconnect' gives another)");
 	if (st->backend_pid)
 		printf(", process %llu", (unsigned long long)st->backend_pid);
 	printf(", state %llu; frontend state %llu\n", (unsigned long long)st->backend_state,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* swap, rollback, upgrade, history: from words to operations, from results to lines. */
+/* swap, rollback, upgrade, reconnect, history: from words to operations, from results to lines. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,11 +94,17 @@ int xg_cmd_rollback(struct xg_cli *cli, int argc, char **argv)
 	return XG_EXIT_OK;
 }
 
-/* ---- upgrade -------------------------------------------------------------------------------------------------- */
+/* ---- upgrade, reconnect: each of several disks ------------------------------------------------------------------ */
+
+/* xg_disk_upgrade(), or what is like it: 1 when there is nothing to do. */
+typedef int (*disk_op)(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
+		       const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
 
 struct upgrade {
 	struct xg_cli *cli;
+	disk_op op;
 	struct xg_swap_wish wish;
+	uint32_t devid;		/* UINT32_MAX: all disks */
 	json_t *array;		/* NULL: lines */
 	unsigned int done, current;
 	int status;		/* the worst so far: one guest's trouble is not the next one's */
@@ -108,7 +114,7 @@ static void upgrade_disk(struct upgrade *u, const struct xg_guest_row *guest, co
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	int rc = xg_disk_upgrade(&u->cli->ops, guest, row, &u->wish, &done, &err);
+	int rc = u->op(&u->cli->ops, guest, row, &u->wish, &done, &err);
 
 	if (rc == 1) {
 		u->current++;
@@ -129,11 +135,15 @@ static int upgrade_guest(struct upgrade *u, const struct xg_guest_row *guest, st
 {
 	struct xg_device_row *rows xg_auto_free = NULL;
 	size_t count, i;
+	bool found = u->devid == UINT32_MAX;
 	int rc = xg_state_device_list(u->cli->ops.state, guest->uuid, &rows, &count, err);
 
 	for (i = 0; !rc && i < count; i++)
-		upgrade_disk(u, guest, &rows[i]);
-	return rc;
+		if (u->devid == UINT32_MAX || rows[i].devid == u->devid) {
+			upgrade_disk(u, guest, &rows[i]);
+			found = true;
+		}
+	return rc || found ? rc : xg_fail(err, ENOENT, "guest '%s' has no such disk of xengraft's", guest->name);
 }
 
 static int upgrade_named(struct upgrade *u, const char *name, struct xg_err *err)
@@ -141,15 +151,19 @@ static int upgrade_named(struct upgrade *u, const char *name, struct xg_err *err
 	struct xg_guest_row row;
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
+	uint32_t domid;
 	int rc = xg_guest_open(name, &g, err);
 
 	if (rc)
 		return rc;
 	xg_uuid_text(g->info.uuid, uuid);
+	domid = g->info.domid;
 	xg_guest_close(g);
 	rc = xg_state_guest_get(u->cli->ops.state, uuid, &row, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	/* The one that was named, should there be another of its UUID: the session tells them apart. */
+	row.domid = domid;
 	return upgrade_guest(u, &row, err);
 }
 
@@ -157,18 +171,26 @@ static int upgrade_all(struct upgrade *u, struct xg_err *err)
 {
 	struct xg_guest_row *guests xg_auto_free = NULL;
 	size_t count, i;
-	int rc = xg_sweep(&u->cli->ops, err);
+	int rc = xg_state_guest_list(u->cli->ops.state, &guests, &count, err);
 
-	if (!rc)
-		rc = xg_state_guest_list(u->cli->ops.state, &guests, &count, err);
 	for (i = 0; !rc && i < count; i++)
-		rc = upgrade_guest(u, &guests[i], err);
+		rc = guests[i].away ? 0 : upgrade_guest(u, &guests[i], err);
 	return rc;
+}
+
+/* What was not done was told by lines of its own, which are all there is to say when nothing was. */
+static int upgrade_end(const struct upgrade *u, int rc, const char *were, const char *others, const struct xg_err *err)
+{
+	if (u->array)
+		json_print(u->array);
+	else if (!rc && !u->cli->ops.dry_run && (u->done || u->current || u->status == XG_EXIT_OK))
+		printf("%u %s, %u had %s\n", u->done, were, u->current, others);
+	return rc ? xg_cli_fail(err) : u->status;
 }
 
 int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv)
 {
-	struct upgrade u = { .cli = cli, .status = XG_EXIT_OK };
+	struct upgrade u = { .cli = cli, .op = xg_disk_upgrade, .devid = UINT32_MAX, .status = XG_EXIT_OK };
 	struct xg_err err = XG_ERR_NONE;
 	struct xg_cli_options options;
 	int i, rc, operands = xg_cli_options(argc, argv, "jt:", &options);
@@ -177,15 +199,35 @@ int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv)
 		return xg_cli_usage(cli);
 	rc = wish_of(&options, &u.wish, &err);
 	u.array = options.json ? json_array() : NULL;
+	if (!rc)
+		rc = xg_sweep(&cli->ops, &err);
 	if (!rc && !operands)
 		rc = upgrade_all(&u, &err);
 	for (i = 1; !rc && i <= operands; i++)
 		rc = upgrade_named(&u, argv[i], &err);
-	if (u.array)
-		json_print(u.array);
-	else if (!rc && !cli->ops.dry_run)
-		printf("%u upgraded, %u had the present driver\n", u.done, u.current);
-	return rc ? xg_cli_fail(&err) : u.status;
+	return upgrade_end(&u, rc, "upgraded", "the present driver", &err);
+}
+
+int xg_cmd_reconnect(struct xg_cli *cli, int argc, char **argv)
+{
+	struct upgrade u = { .cli = cli, .op = xg_disk_reconnect, .devid = UINT32_MAX, .status = XG_EXIT_OK };
+	struct xg_err err = XG_ERR_NONE;
+	struct xg_cli_options options;
+	char name[32];
+	int rc, operands = xg_cli_options(argc, argv, "jt:", &options);
+
+	if (operands < 0 || operands > 2)
+		return xg_cli_usage(cli);
+	rc = wish_of(&options, &u.wish, &err);
+	u.array = options.json ? json_array() : NULL;
+	if (!rc && operands == 2)
+		rc = xg_vdev_parse(argv[2], &u.devid, name, &err);
+	/* So that one that was restored is on record under the id that it has now. */
+	if (!rc)
+		rc = xg_sweep(&cli->ops, &err);
+	if (!rc)
+		rc = operands ? upgrade_named(&u, argv[1], &err) : upgrade_all(&u, &err);
+	return upgrade_end(&u, rc, "reconnected", "a backend", &err);
 }
 
 /* ---- history -------------------------------------------------------------------------------------------------- */

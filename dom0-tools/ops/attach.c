@@ -270,6 +270,7 @@ static int guest_run(void *ctx, struct xg_err *err)
 	s->row = (struct xg_guest_row){ .domid = s->guest->info.domid, .os = a->os, .core = s->row.core };
 	snprintf(s->row.uuid, sizeof(s->row.uuid), "%s", s->uuid);
 	snprintf(s->row.name, sizeof(s->row.name), "%s", s->guest->info.name);
+	snprintf(s->row.boot, sizeof(s->row.boot), "%s", s->ops->boot);
 	if (!a->module) {
 		snprintf(s->row.digest, sizeof(s->row.digest), "%s", a->personality->digest);
 		snprintf(s->row.version, sizeof(s->row.version), "%s", a->personality->note.version);
@@ -427,7 +428,7 @@ static int core_announce_run(void *ctx, struct xg_err *err)
 	if (!rc)
 		rc = xg_state_frames_put(s->ops->state, s->uuid, w, err);
 	if (!rc)
-		rc = xg_announce_core(s->ops->store, a->id.domid, a->personality, &s->row.core, err);
+		rc = xg_announce_core(s->ops->store, &s->row, err);
 	if (rc)
 		core_announce_undo(a);
 	return rc;

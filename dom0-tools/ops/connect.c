@@ -399,21 +399,24 @@ static int announce_driver_remove(struct xg_store *s, uint32_t domid, uint32_t n
 	return xg_store_remove(s, path, err);
 }
 
-int xg_announce_core(struct xg_store *s, uint32_t domid, const struct xg_image *image, const struct xg_core_record *core,
-		     struct xg_err *err)
+int xg_announce_core(struct xg_store *s, const struct xg_guest_row *row, struct xg_err *err)
 {
-	char dir[XG_STORE_PATH_MAX], what[sizeof(image->note.release) + 16], va[32], pages[32];
+	char root[XG_STORE_PATH_MAX], dir[XG_STORE_PATH_MAX + 16], what[sizeof(row->os.name) + sizeof(row->os.release)];
+	char va[32], pages[32];
 	int rc;
 
-	snprintf(dir, sizeof(dir), "/local/domain/%u/xengraft/personality", domid);
-	snprintf(what, sizeof(what), "%s-%s", image->note.os, image->note.release);
-	snprintf(va, sizeof(va), "%#llx", (unsigned long long)core->va.v);
-	snprintf(pages, sizeof(pages), "%u", core->text_pages + core->data_pages);
-	rc = xg_store_mkdir(s, dir, 0, domid, err);
+	snprintf(root, sizeof(root), "/local/domain/%u/xengraft", row->domid);
+	snprintf(dir, sizeof(dir), "%s/personality", root);
+	snprintf(what, sizeof(what), "%s-%s", row->os.name, row->os.release);
+	snprintf(va, sizeof(va), "%#llx", (unsigned long long)row->core.va.v);
+	snprintf(pages, sizeof(pages), "%u", row->core.text_pages + row->core.data_pages);
+	rc = xg_store_mkdir(s, root, 0, row->domid, err);
 	if (!rc)
-		rc = xg_nodes_write(s, dir, XG_NODES({ "image", what }, { "version", image->note.version },
-			{ "sha256", image->digest }, { "window", va }, { "pages", pages }), err);
-	return rc ? rc : announce_driver(s, domid, DRIVERS_CORE, what, image->note.version, err);
+		rc = xg_store_mkdir(s, dir, 0, row->domid, err);
+	if (!rc)
+		rc = xg_nodes_write(s, dir, XG_NODES({ "image", what }, { "version", row->version },
+			{ "sha256", row->digest }, { "window", va }, { "pages", pages }), err);
+	return rc ? rc : announce_driver(s, row->domid, DRIVERS_CORE, what, row->version, err);
 }
 
 int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *err)

@@ -13,7 +13,7 @@
 #ifndef XG_OPS_CONNECT_H
 #define XG_OPS_CONNECT_H
 
-#include "hotswap/device.h"
+#include "hotswap/state.h"
 #include "lib/xen/disk_spec.h"
 #include "lib/xen/store.h"
 
@@ -73,8 +73,7 @@ int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_b
 		     const struct xg_device_rings *rings, uint32_t ring_order, struct xg_err *err);
 
 /* What the guest may read about what the host installed; also ~/drivers/<n>. */
-int xg_announce_core(struct xg_store *s, uint32_t domid, const struct xg_image *image, const struct xg_core_record *core,
-		     struct xg_err *err);
+int xg_announce_core(struct xg_store *s, const struct xg_guest_row *row, struct xg_err *err);
 int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *err);
 int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_image *image,
 		       const struct xg_device_record *device, struct xg_err *err);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Detaches disks, withdraws personalities, finishes what a crash left and forgets guests that are gone. After
- * the disk has disappeared from the guest there is no way back, so from there each part goes on whatever
- * the one before met, and may be done again.
+ * Detaches disks, withdraws personalities, finishes what a crash left. After the disk has disappeared from the guest
+ * there is no way back, so from there each part goes on whatever the one before met, and may be done again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -197,6 +196,8 @@ int xg_forget(struct xg_ops *ops, const char *guest, struct xg_err *err)
 	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
 	int rc = xg_session_begin(ops, guest, &s, err);
 
+	if (rc == -ENOENT)
+		return xg_forget_away(ops, guest, err);
 	if (rc)
 		return rc;
 	tell(ops, "forget the guest");
@@ -330,140 +331,4 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 	if (rc)
 		return xg_fail_in(err, "cleaning up after process %lld", (long long)op.pid);
 	return xg_state_operation_remove(s->ops->state, s->uuid, err);
-}
-
-/* ---- sweep ------------------------------------------------------------------------------------------------------ */
-
-/*
- * The domain of the record's guest: its UUID counts, not its id, for a guest that is restored gets another one. While
- * one moves from here to here there are two of them: the one that the record knows is it as long as it is there.
- * NULL: gone.
- */
-static const struct xg_domain *guest_domain(const struct xg_guest_row *row, const struct xg_domain *all, size_t count)
-{
-	const struct xg_domain *found = NULL;
-	char uuid[XG_UUID_TEXT];
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		xg_uuid_text(all[i].uuid, uuid);
-		if (strcmp(uuid, row->uuid))
-			continue;
-		if (all[i].domid == row->domid)
-			return &all[i];
-		if (!all[i].dying)
-			found = &all[i];
-	}
-	return found;
-}
-
-/* Backends and areas under the id that GUEST had. */
-static int sweep_areas(struct xg_ops *ops, const struct xg_guest_row *guest, struct xg_err *err)
-{
-	struct xg_device_row *rows;
-	size_t count, i;
-	int rc;
-
-	rc = xg_state_device_list(ops->state, guest->uuid, &rows, &count, err);
-	if (rc)
-		return rc;
-	for (i = 0; !rc && i < count * 2; i++) {
-		struct xg_link_id id = { .domid = guest->domid, .devid = rows[i / 2].devid, .half = i % 2 };
-
-		/* The id may be another domain's by now, with disks of its own. */
-		if (!xg_connect_is_of(ops->store, id, guest->uuid))
-			continue;
-		rc = xg_connect_backend_stop(ops->store, id, err);
-		if (!rc)
-			rc = xg_connect_areas_remove(ops->store, id, err);
-	}
-	free(rows);
-	return rc;
-}
-
-/*
- * A guest of that UUID runs under another id. Restored: its personality is where it was, and a PV guest's page tables
- * are elsewhere, which *GUEST then tells. -ESTALE, -ENODEV, or -ENOENT while it boots: it began anew.
- */
-static int moved_look(struct xg_guest_row *guest, uint32_t domid)
-{
-	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
-	struct xg_kernel *k = NULL;
-	struct xg_guest *g;
-	char id[16];
-	int rc;
-
-	snprintf(id, sizeof(id), "%u", domid);
-	rc = xg_guest_open(id, &g, NULL);
-	if (rc)
-		return rc;
-	rc = xg_kernel_open(g, &k, NULL);
-	if (!rc)
-		rc = xg_core_open(g, xg_kernel_os(k), &guest->core, &core, NULL);
-	if (!rc)
-		guest->os = *xg_kernel_os(k);
-	xg_core_close(xg_take(core));
-	xg_kernel_close(k);
-	xg_guest_close(g);
-	return rc;
-}
-
-static bool began_anew(int rc)
-{
-	return xg_core_is_gone(rc) || rc == -ENOENT;
-}
-
-/*
- * What is in a restored guest's memory is there still; its backends are not. Cannot be told yet: the next one looks
- * again.
- */
-static int sweep_moved(struct xg_ops *ops, struct xg_guest_row *guest, uint32_t domid, struct xg_err *err)
-{
-	int is = guest->core.va.v ? moved_look(guest, domid) : -ESTALE, rc;
-
-	if (is && !began_anew(is))
-		return 0;
-	rc = sweep_areas(ops, guest, err);
-	if (rc)
-		return rc;
-	if (is)
-		return xg_state_guest_remove(ops->state, guest->uuid, err);
-	notice(ops, "guest '%s' was restored as domain %u: its disks have lost their backends", guest->name, domid);
-	guest->domid = domid;
-	return xg_state_guest_put(ops->state, guest, err);
-}
-
-static int sweep_guest(struct xg_ops *ops, struct xg_guest_row *guest, const struct xg_domain *domain,
-		       struct xg_err *err)
-{
-	int rc;
-
-	if (domain)
-		return domain->domid == guest->domid ? 0 : sweep_moved(ops, guest, domain->domid, err);
-	rc = sweep_areas(ops, guest, err);
-	return rc ? rc : xg_state_guest_remove(ops->state, guest->uuid, err);
-}
-
-int xg_sweep(struct xg_ops *ops, struct xg_err *err)
-{
-	struct xg_domain *domains xg_auto_free = NULL;
-	struct xg_guest_row *rows xg_auto_free = NULL;
-	size_t count, i, domain_count;
-	int rc, now;
-
-	if (ops->dry_run)
-		return 0;
-	rc = xg_state_guest_list(ops->state, &rows, &count, err);
-	if (rc || !count)
-		return rc;
-	/* Only what Xen says counts: that we could not ask must not cost a running guest its disks. */
-	rc = xg_domains(&domains, &domain_count, err);
-	if (rc)
-		return rc;
-	for (i = 0; i < count; i++) {
-		now = sweep_guest(ops, &rows[i], guest_domain(&rows[i], domains, domain_count), rc ? NULL : err);
-		if (!rc)
-			rc = now;
-	}
-	return rc;
 }

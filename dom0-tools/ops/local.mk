@@ -18,7 +18,9 @@ dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/ops.h \
 	dom0-tools/ops/policy.c \
 	dom0-tools/ops/policy.h \
+	dom0-tools/ops/reconnect.c \
 	dom0-tools/ops/swap.c \
+	dom0-tools/ops/sweep.c \
 	dom0-tools/ops/teardown.h \
 	dom0-tools/ops/vdev.c \
 	dom0-tools/ops/vdev.h

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "dom0-tools/ops/policy.h"
+#include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
 #include "hotswap/wait.h"
 
@@ -31,6 +32,19 @@ static int make_dir(const char *path, mode_t mode, struct xg_err *err)
 	return 0;
 }
 
+/* Linux: random(4), boot_id. */
+static int boot_read(char ret[XG_UUID_TEXT], struct xg_err *err)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	int fd xg_auto_close = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, ret, XG_UUID_TEXT - 1);
+
+	if (got < 0)
+		return xg_fail_errno(err, errno, "%s", path);
+	ret[got] = '\0';
+	return 0;
+}
+
 int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
 {
 	const char *state_dir = env_or("XENGRAFT_STATEDIR", XG_STATEDIR);
@@ -46,6 +60,8 @@ int xg_ops_open(struct xg_ops *ops, struct xg_err *err)
 	if ((size_t)snprintf(ops->work_dir, sizeof(ops->work_dir), "%s/generate", state_dir) >= sizeof(ops->work_dir))
 		return xg_fail_errno(err, ENAMETOOLONG, "%.100s...", state_dir);
 	rc = xg_repo_paths(&ops->repo_paths, err);
+	if (!rc)
+		rc = boot_read(ops->boot, err);
 	if (!rc)
 		rc = make_dir(state_dir, 0700, err);
 	if (!rc)
@@ -73,24 +89,34 @@ void xg_ops_close(struct xg_ops *ops)
  * The file is never removed, so there is no race about which inode is the lock; /run is emptied at boot. Waited
  * for by looking again: flock() has no time limit.
  */
-static int session_lock(struct xg_session *s, struct xg_err *err)
+int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_ms, int *ret_fd, struct xg_err *err)
 {
-	uint64_t end = xg_now_ms() + LOCK_WAIT_MS;
+	uint64_t end = xg_now_ms() + wait_ms;
 	struct timespec pause = { .tv_nsec = 20000000 };
+	int fd xg_auto_close = -1;
 	char path[1024];
 
-	snprintf(path, sizeof(path), "%s/%s.lock", s->ops->run_dir, s->uuid);
-	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock < 0)
+	snprintf(path, sizeof(path), "%s/%s.lock", ops->run_dir, uuid);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
 		return xg_fail_errno(err, errno, "lock %s", path);
-	while (flock(s->lock, LOCK_EX | LOCK_NB)) {
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return xg_fail_errno(err, errno, "lock %s", path);
 		if (xg_now_ms() >= end)
-			return xg_fail(err, EAGAIN, "another operation works on guest '%s'", s->guest->info.name);
+			return xg_fail(err, EAGAIN, "another operation works on guest %s", uuid);
 		nanosleep(&pause, NULL);
 	}
+	*ret_fd = fd;
+	fd = -1;
 	return 0;
+}
+
+static int session_lock(struct xg_session *s, struct xg_err *err)
+{
+	int rc = xg_guest_lock(s->ops, s->uuid, LOCK_WAIT_MS, &s->lock, err);
+
+	return rc == -EAGAIN ? xg_fail(err, EAGAIN, "another operation works on guest '%s'", s->guest->info.name) : rc;
 }
 
 static int session_guest_check(const struct xg_guest_info *info, struct xg_err *err)
@@ -144,7 +170,7 @@ int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **
 	if (!rc)
 		rc = session_lock(s, err);
 	if (!rc) {
-		(void)xg_sweep(ops, NULL);	/* another guest's trouble is not this one's */
+		(void)xg_sweep_beside(ops, s->uuid, NULL);	/* another guest's trouble is not this one's */
 		rc = xg_state_guest_get(ops->state, s->uuid, &s->row, err);
 		if (rc == -ENOENT)
 			rc = 0;
@@ -155,11 +181,40 @@ int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **
 	return 0;
 }
 
+static bool domain_lives(uint32_t domid, const uint8_t uuid[16])
+{
+	struct xg_domain *all xg_auto_free = NULL;
+	size_t count, i;
+
+	if (xg_domains(&all, &count, NULL))
+		return true;
+	for (i = 0; i < count; i++)
+		if (all[i].domid == domid && !all[i].dying && !memcmp(all[i].uuid, uuid, 16))
+			return true;
+	return false;
+}
+
+/* The record is about this very domain: one that came back was taken in by the sweep. */
+static int session_here_check(const struct xg_session *s, struct xg_err *err)
+{
+	const struct xg_guest_info *info = &s->guest->info;
+
+	if (!s->row.uuid[0] || xg_guest_is_here(s->ops, &s->row, info->domid))
+		return 0;
+	if (s->row.domid != info->domid && domain_lives(s->row.domid, info->uuid))
+		return xg_fail(err, EEXIST, "domain %u has the same UUID as guest '%s', and is the one that xengraft works on: "
+			       "both cannot have the same disks", s->row.domid, info->name);
+	return xg_fail(err, EAGAIN, "guest '%s' is not the domain that it was: restored or begun anew, it cannot be told yet",
+		       info->name);
+}
+
 int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
 {
 	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
 	int rc = xg_session_begin(ops, guest, &s, err);
 
+	if (!rc)
+		rc = session_here_check(s, err);
 	if (!rc && !ops->dry_run)
 		rc = xg_recover(s, err);
 	if (!rc)

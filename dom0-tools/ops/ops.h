@@ -25,6 +25,7 @@ struct xg_ops {
 	const char *run_dir;		/* for the guests' locks */
 	const char *generator;		/* absolute path of xengraft-gen */
 	char work_dir[512];		/* where images are generated */
+	char boot[XG_UUID_TEXT];	/* which boot of this host it is */
 	unsigned int generate_ms;	/* how long that may take */
 	bool dry_run;
 	/* May be NULL. A step begins ("inspect the guest"), or something is worth telling (notice). */
@@ -50,7 +51,8 @@ struct xg_session {
 
 /*
  * Opens GUEST for work: policy, lock, recovery. -EPERM: the policy says no; -EAGAIN: locked by another
- * operation for longer than ten seconds; -EINVAL: paused, shutting down or crashed; -EPROTO: what another version
+ * operation for longer than ten seconds, or back from elsewhere and not to be recognised yet; -EINVAL: paused, shutting
+ * down or crashed; -EEXIST: another domain that runs has its UUID, and is the one on record; -EPROTO: what another version
  * of this program left unfinished cannot be read.
  */
 int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err);
@@ -61,8 +63,17 @@ XG_DEFINE_AUTO(struct xg_session, xg_session_close)
 
 /* Finishes or undoes what an operation that died has left in this guest; says so by notice(). */
 int xg_recover(struct xg_session *s, struct xg_err *err);
-/* Forgets guests that are no more, with their xenstore areas and backends. Needs no session. */
+/*
+ * Looks what became of the guests on record. Needs no session. Those that are no more lose their backends and xenstore
+ * areas; the record stays, as of one that is away, for it may have been saved: of the last 64. One that is back under another
+ * id, or after this host booted, is looked at: restored, it is on record as before, and its disks want to be reconnected;
+ * else it began anew and is forgotten.
+ */
 int xg_sweep(struct xg_ops *ops, struct xg_err *err);
+/* What ROW says holds for the domain DOMID as it is now. */
+bool xg_guest_is_here(const struct xg_ops *ops, const struct xg_guest_row *row, uint32_t domid);
+/* UUID's lock, for at most WAIT_MS: *RET_FD is to be closed. -EAGAIN: somebody else has it. */
+int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_ms, int *ret_fd, struct xg_err *err);
 
 /* What an attach did, for whoever wants to tell. */
 struct xg_attached {
@@ -81,7 +92,7 @@ int xg_withdraw(struct xg_ops *ops, const char *guest, struct xg_err *err);
 
 /*
  * Dom0's side of GUEST alone: ends backends, removes areas and the record, whatever state they are in. What is in the
- * guest stays there until it boots anew, and does nothing any more.
+ * guest stays there until it boots anew, and does nothing any more. GUEST may be away: then by its name or UUID.
  */
 int xg_forget(struct xg_ops *ops, const char *guest, struct xg_err *err);
 
@@ -117,6 +128,14 @@ int xg_disk_rollback(struct xg_ops *ops, const char *guest, const char *vdev, co
  */
 int xg_disk_upgrade(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
 		    const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
+
+/*
+ * Gives ROW's disk a backend again that has none: its guest was restored, or the backend died. The driver is the one that it
+ * had, or another that suits the target as it is here; what was in flight is done again. 1: it has a backend. Called for each
+ * row of xg_state_device_list(). WISH: the deadline counts.
+ */
+int xg_disk_reconnect(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
+		      const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
 
 /* Looks up GUEST's DEVICE in the record; without a lock, for listing and status. */
 int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, struct xg_guest **ret_guest,

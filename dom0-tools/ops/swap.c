@@ -420,13 +420,19 @@ static void history_fill(const struct xg_session *s, const struct xg_device_row 
 	history_driver(to, &ret->to);
 }
 
+/* What was wished, or that the old backend had come to its end. */
+static const char *reason_of(const struct swap *w)
+{
+	return w->replay && strcmp(w->wish->reason, "reconnect") ? "replace" : w->wish->reason;
+}
+
 static int record_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
 	struct xg_history_row history;
 	int rc;
 
-	history_fill(w->s, &w->row, &w->next, w->replay ? "replace" : w->wish->reason, &w->result, &history);
+	history_fill(w->s, &w->row, &w->next, reason_of(w), &w->result, &history);
 	rc = xg_state_swapped(w->s->ops->state, &history, err);
 	return rc;
 }
@@ -588,7 +594,7 @@ static int swap_in(struct xg_session *s, const char *vdev, const struct xg_swap_
 	int rc = swap_work(&w, vdev, err);
 
 	if (!rc) {
-		history_fill(s, &w.row, &w.next, w.replay ? "replace" : wish->reason, &w.result, &ret->history);
+		history_fill(s, &w.row, &w.next, reason_of(&w), &w.result, &ret->history);
 		ret->guest = s->row;
 	}
 	swap_fini(&w);
@@ -693,10 +699,8 @@ static void recover_result(struct xg_core *core, struct xg_switched *ret)
 }
 
 /* The guest had switched when the process died: the record follows. */
-static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg_link_id id, struct xg_device_row *row,
-			   struct xg_err *err)
+static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg_device_row *row, struct xg_err *err)
 {
-	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
 	struct xg_history_row history;
 	struct xg_switched result;
 	struct xg_device_row next;
@@ -708,10 +712,15 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 	history_fill(s, row, &next, "swap", &result, &history);
 	rc = xg_state_swapped(s->ops->state, &history, err);
 	*row = next;
-	/* Nobody but people reads it. */
-	if (!rc && !xg_state_image_get(s->ops->state, next.digest, &image, NULL))
-		rc = announce(s, id, &next, image, err);
 	return rc;
+}
+
+/* Also where nothing was swapped: in a guest that was restored nothing is announced yet. Nobody but people reads it. */
+static int recover_announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
+{
+	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
+
+	return xg_state_image_get(s->ops->state, row->digest, &image, NULL) ? 0 : announce(s, id, row, image, err);
 }
 
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
@@ -740,7 +749,9 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 	if (rc)
 		return rc;
 	if (id.half != row.device.half)
-		rc = recover_forward(s, core, id, &row, err);
+		rc = recover_forward(s, core, &row, err);
+	if (!rc)
+		rc = recover_announce(s, id, &row, err);
 	if (rc)
 		return rc;
 	id.half = !id.half;

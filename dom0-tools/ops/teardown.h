@@ -21,4 +21,9 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 /* What a swap that died has left: finished when the guest had switched, else undone. */
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err);
 
+/* Forgets the guest called NAME, or of that UUID, that is away. -ENOENT; -ENOTUNIQ: several had the name. */
+int xg_forget_away(struct xg_ops *ops, const char *name, struct xg_err *err);
+/* xg_sweep() for who has the lock of the guest HELD; NULL: of none. */
+int xg_sweep_beside(struct xg_ops *ops, const char *held, struct xg_err *err);
+
 #endif

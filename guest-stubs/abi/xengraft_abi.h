@@ -171,7 +171,15 @@ struct xg_core_header {
 	struct xg_command command;	/* IN */
 	struct xg_reply reply;	/* OUT */
 	char banner[160];	/* what the guest's kernel log shall say: version, digest; IN, NUL-terminated */
+	/*
+	 * Whose `event_port` is: the domain's id when it was made, IN, and OUT each time that the personality made one anew
+	 * after its domain was restored. Another id than the domain has: the port means nothing (yet).
+	 */
+	uint32_t domid;
+	uint32_t pad;
 };
+
+#define XG_DOMID_UNKNOWN 0xffffffffu
 
 /* ---- The device window: one a device --------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include <xen/events.h>
 #include <xen/interface/xen.h>
 #include <xen/xen-ops.h>
+#include <xen/xenbus.h>
 
 #include "personality.h"
 
@@ -24,6 +25,7 @@ static struct {
 	struct xg_core_header *header;
 	struct completion kick;
 	int irq;
+	uint32_t port;
 	uint32_t answered;	/* the last command that was taken */
 	uint32_t pending;	/* a command whose job goes on in the background; 0: none */
 	struct xg_window *pending_window;
@@ -55,16 +57,25 @@ static irqreturn_t core_event(int irq, void *arg)
 	return IRQ_HANDLED;
 }
 
+/* As xenstore has it; while the domain resumes this waits until it may be asked. */
+static uint32_t own_domid(void)
+{
+	uint32_t domid;
+
+	return xenbus_scanf(XBT_NIL, "domid", "", "%u", &domid) == 1 ? domid : XG_DOMID_UNKNOWN;
+}
+
 static int channel_open(void)
 {
 	struct xg_core_header *header = core.header;
-	uint32_t port;
-	int irq = xg_event_bind(header->backend_domid, core_event, "xengraft", &core, &port);
+	int irq = xg_event_bind(header->backend_domid, core_event, "xengraft", &core, &core.port);
 
 	if (irq < 0)
 		return irq;
 	core.irq = irq;
-	WRITE_ONCE(header->event_port, port);
+	WRITE_ONCE(header->event_port, core.port);
+	/* Last: it says whose the port is. Partner: Dom0 reads it first. */
+	smp_store_release(&header->domid, own_domid());
 	return XG_E_OK;
 }
 
@@ -74,17 +85,24 @@ static void channel_close(void)
 	core.irq = 0;
 }
 
+/* Called after a suspension that was given up, too: then all is as it was. */
 static int on_resume(struct notifier_block *nb, unsigned long action, void *data)
 {
-	core.resumed = true;
+	if (os_event_live(core.irq, core.port))
+		return NOTIFY_OK;
+	WRITE_ONCE(core.header->domid, XG_DOMID_UNKNOWN);
+	WRITE_ONCE(core.resumed, true);
 	xg_core_kick();
 	return NOTIFY_OK;
 }
 
-/* After restore on this or another host every event channel is closed: offer a new one to the Dom0 we have now. */
+/*
+ * After restore on this or another host every event channel is closed: offer a new one to the Dom0 we have now. The disks
+ * wait for it to give them backends: what their drivers had is kept, and replayed by the swap that does it.
+ */
 static void channel_renew(void)
 {
-	core.resumed = false;
+	WRITE_ONCE(core.resumed, false);
 	channel_close();
 	if (channel_open())
 		xg_say("no event channel after the domain was restored");
@@ -227,7 +245,7 @@ static void serve(void)
 	while (!READ_ONCE(core.leaving)) {
 		/* Idle, so that it counts neither as load nor as hung; kernel threads are not frozen. */
 		wait_for_completion_state(&core.kick, TASK_IDLE);
-		if (core.resumed)
+		if (READ_ONCE(core.resumed))
 			channel_renew();
 		take_job();
 		take_command();

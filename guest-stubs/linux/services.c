@@ -148,7 +148,7 @@ static void event_close(struct xg_device_header *dev, uint32_t q)
 
 static void event_send(struct xg_device_header *dev, uint32_t q)
 {
-	os_event_send(queue_of(dev, q)->port);
+	os_event_send(queue_of(dev, q)->irq);
 }
 
 /* ---- Requests ---------------------------------------------------------------------------------------------- */

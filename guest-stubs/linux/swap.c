@@ -64,6 +64,16 @@ static int proof_submit(struct xg_disk_queue *queue, struct xg_side *side, struc
 	return rc;
 }
 
+/*
+ * The domain was restored since SIDE was opened. Its ring is then as it was at some moment of the save, and may tell of
+ * responses whose data came too late for the image: it is not looked at any more. Queue locked, so that it cannot be
+ * suspended between this look and what follows.
+ */
+static bool is_lost(const struct xg_side *side, uint32_t q)
+{
+	return !os_event_live(side->queues[q].irq, side->queues[q].port);
+}
+
 /* From here on the driver does not answer to this proof any more, whether it has or not. */
 static int proof_wait(struct xg_disk_queue *queue, struct xg_side *side, struct proof *proof, uint64_t end)
 {
@@ -73,7 +83,8 @@ static int proof_wait(struct xg_disk_queue *queue, struct xg_side *side, struct 
 	do {
 		late = ktime_get_ns() >= end;
 		spin_lock_irqsave(&queue->lock, flags);
-		(void)xg_side_queue_call(side, queue->index, XG_ENTRY_EVENT);
+		if (!is_lost(side, queue->index))
+			(void)xg_side_queue_call(side, queue->index, XG_ENTRY_EVENT);
 		done = proof->done;
 		if (done || late)
 			queue->proving = NULL;
@@ -128,9 +139,11 @@ static uint32_t reap(struct xg_disk *disk, struct xg_side *side)
 	for (q = 0; q < disk->nr_queues; q++) {
 		queue = &disk->queues[q];
 		spin_lock_irqsave(&queue->lock, flags);
-		/* What was submitted in a batch whose end was turned back, too. */
-		(void)xg_side_queue_call(side, q, XG_ENTRY_COMMIT);
-		(void)xg_side_queue_call(side, q, XG_ENTRY_EVENT);
+		if (!is_lost(side, q)) {
+			/* What was submitted in a batch whose end was turned back, too. */
+			(void)xg_side_queue_call(side, q, XG_ENTRY_COMMIT);
+			(void)xg_side_queue_call(side, q, XG_ENTRY_EVENT);
+		}
 		rc = xg_side_queue_call(side, q, XG_ENTRY_QUIESCE);
 		n += rc > 0 ? rc : 0;
 		spin_unlock_irqrestore(&queue->lock, flags);

@@ -84,14 +84,35 @@ static void from_dead(void)
 	fake_host->stuck = true;
 }
 
+/* The host booted, and the guest was restored: the record is all that is left in Dom0. */
+static void from_restored(void)
+{
+	rig.boot = NULL;
+	from_attached();
+	rig_backend_dies();
+	fake_store_forget("/local/domain/0/backend/xengraft-vbd");
+	fake_guest_restore(FAKE_DOMID);
+	rig.boot = "second";
+	fake_host->stuck = true;
+}
+
+static int reconnect(struct xg_err *err)
+{
+	int rc = rig_reconnect(NULL, err);
+
+	return rc < 0 ? rc : 0;
+}
+
+/* AGAIN: what is left to be done after the recovery; NULL: nothing. */
 static const struct {
 	void (*from)(void);
-	int (*operation)(struct xg_err *err);
+	int (*operation)(struct xg_err *err), (*again)(struct xg_err *err);
 	const char *name;
 } rows[] = {
-	{ from_attached, swap, "swap" },
-	{ from_swapped, rollback, "rollback" },
-	{ from_dead, swap, "replacement" },
+	{ from_attached, swap, NULL, "swap" },
+	{ from_swapped, rollback, NULL, "rollback" },
+	{ from_dead, swap, NULL, "replacement" },
+	{ from_restored, reconnect, reconnect, "reconnection" },
 };
 
 #define ROWS (int)(sizeof(rows) / sizeof(rows[0]))
@@ -115,6 +136,8 @@ START_TEST(one_driver_serves_after_a_failure)
 		fake_host->stuck = false;
 		/* What could not be undone, or retired, is a matter of the next operation. */
 		must_work(rig_recover, "recovery");
+		if (rows[_i].again)
+			must_work(rows[_i].again, rows[_i].name);
 		must_be_attached();
 		take_away();
 	}
@@ -156,6 +179,8 @@ START_TEST(one_driver_serves_after_a_kill)
 			break;
 		fake_host->stuck = false;
 		must_work(rig_recover, "recovery");
+		if (rows[_i].again)
+			must_work(rows[_i].again, rows[_i].name);
 		must_be_attached();
 		take_away();
 	}

@@ -99,7 +99,7 @@ comes_again()
 withdrawing_leaves_it()
 {
 	xengraft withdraw "$1"
-	t_same rows "$(sqlite3 /var/lib/xengraft/state.db 'select count(*) from guest')" 0
+	t_same rows "$(sqlite3 /var/lib/xengraft/state.db 'select count(*) from guest where away = 0')" 0
 	lab-guest exec "$1" 'grep -q "^xengraft " /proc/modules'
 	ten_rounds "$1"
 	xengraft withdraw "$1"

@@ -1,68 +1,232 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A guest with a disk of ours is saved and restored, which is not supported: nothing crashes, the guest is known by its
-# UUID, what became of the disk is told, it can be taken away, and another attached. Arguments: types of guests.
-# Wants --disk 600M for the saved guest; disk.img is in /root/in.
+# A guest with disks of ours is saved and restored, and its disks go on: nothing is lost, nothing is said in the guest.
+# Arguments: rounds, then guests as TYPE:KERNEL:VCPUS. Wants --disk 600M for the saved guest.
 # shellcheck disable=SC2016 # text for the guest
 . "${0%/*}/t-lib.sh"
+
+rounds=$1
+shift
 
 for d in /dev/vd?; do
 	case $(cat "/sys/block/${d##*/}/serial") in lab*) disk=$d ;; esac
 done
 [ -n "${disk:-}" ] || { echo "LAB: no disk to save a guest on (--disk)"; exit 99; }
 mke2fs -q -F -t ext4 "$disk" && mkdir -p /mnt/d && mount -t ext4 "$disk" /mnt/d || exit 99
+truncate -s 64M /root/s.img /root/p.img
+loop=$(losetup -f)
+losetup "$loop" /root/p.img
 
-saved()
+on() { lab-guest exec "$g" "$1"; }
+
+t_clear_up()
 {
-	cp $t_in/disk.img /root/s.img
-	xengraft disk-attach "$1" /root/s.img,raw,xvdb,rw
-	lab-guest exec "$1" 'modprobe ext4; mkdir /t && mount -t ext4 /dev/xvdb /t && echo 7 >/run/seven'
-	before=$(xl domid "$1")
-	xl save "$1" /mnt/d/saved >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }
-	n=0
-	while [ "$(t_backends)" != 0 ] && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.1; done
-	t_same backends "$(t_backends)" 0
-	xl restore /mnt/d/saved >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }
+	on 'killall fio' >/dev/null 2>&1 || :
+	for d in xvdb xvdc; do xengraft disk-detach --force "$g" $d >/dev/null 2>&1 || :; done
+	rm -f /mnt/d/saved
+	! xl domid "$g-first" >/dev/null 2>&1 || { xl destroy "$g"; xl rename "$g-first" "$g"; }
+}
+
+field() { xengraft status --json "$g" "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+history_last() { xengraft history --json "$g" xvdb | sed -n "s/.*\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | tail -n 1; }
+
+save() { xl save "$@" >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }; }
+restore() { xl restore "$@" >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }; }
+
+# Verified data at depth 32, until it is interrupted: fio's status is 128 then.
+load_start()
+{
+	on 'rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=32 \
+		--size=32M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=512 --time_based --runtime=3600 \
+		--output=/run/fio.out >/run/fio.err 2>&1; echo $? >/run/fio.status) &
+		n=0; while ! pidof fio >/dev/null && [ $n -lt 60 ]; do sleep 1; n=$((n + 1)); done; sleep 1; test ! -e /run/fio.status'
+}
+
+# It is at work: the disk's count of completed writes goes up.
+load_goes_on()
+{
+	on 'w() { awk "{ print \$5 }" /sys/block/xvdb/stat; }; a=$(w); n=0
+		while [ "$(w)" -lt $((a + 200)) ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
+		test "$(w)" -ge $((a + 200)) && test ! -e /run/fio.status || { cat /run/fio.*; false; }'
+}
+
+load_ended_well()
+{
+	on 'test ! -e /run/fio.status && killall -INT fio; n=0; while [ ! -e /run/fio.status ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
+		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
+		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
+}
+
+# Two disks, one in each mode, of which one is at work.
+under_load()
+{
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	xengraft disk-attach "$g" "$loop,raw,xvdc,rw" --mode paravirtual
+	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2>/dev/null; dd if=/tmp/x of=/dev/xvdc bs=64k oflag=direct conv=fsync 2>/dev/null'
+	load_start
+	replayed=0 n=0
+	while [ $n -lt "$rounds" ]; do
+		n=$((n + 1))
+		before=$(xl domid "$g")
+		save "$g" /mnt/d/saved
+		t_same "disks on record while it is away" "$(xengraft disk-list | grep -c "^$g  *-  *xvd.* away ")" 2
+		t_same backends "$(t_backends)" 0
+		restore /mnt/d/saved
+		rm /mnt/d/saved
+		t_not t_same "domain id" "$(xl domid "$g")" "$before"
+		xengraft reconnect "$g" | tee /tmp/reconnect
+		grep -q '^2 reconnected, 0 had a backend' /tmp/reconnect
+		t_same reason "$(history_last reason)" reconnect
+		replayed=$((replayed + $(history_last replayed)))
+		t_same mode "$(field xvdb mode) $(field xvdc mode)" "virtual paravirtual"
+		load_goes_on
+		on 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvdc bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x'
+	done
+	xengraft reconnect "$g" | grep -q '^0 reconnected, 2 had a backend'
+	load_ended_well
+	[ $replayed -gt 0 ]
+	echo "NOTE $rounds rounds, $replayed requests done again"
+	xengraft disk-detach "$g" xvdc
+	xengraft disk-detach "$g" xvdb
+}
+
+# Each command dies at the next step, and the one after it finishes or undoes what that left. Once the guest has
+# switched that is all that it does, so the new backend dies as well.
+killed()
+{
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	kill -KILL "$(field xvdb backend_pid)"
+	xengraft -N reconnect "$g" xvdb | sed -n 's/^would //p' >/tmp/steps
+	grep -q '^end the dead backend$' /tmp/steps
+	xengraft reconnect "$g" xvdb
+	load_start
+	save "$g" /mnt/d/saved
+	t_not env XENGRAFT_FAULT="kill:note that the guest is away" xengraft disk-list
+	xengraft disk-list | grep -q "^$g  *-  *xvdb .* away "
+	restore /mnt/d/saved
 	rm /mnt/d/saved
-	t_not t_same "domain id" "$(xl domid "$1")" "$before"
-	t_same "what the guest knew" "$(lab-guest exec "$1" 'cat /run/seven')" 7
+	t_not env XENGRAFT_FAULT="kill:take in the guest that is back" xengraft disk-list
+	{ sed '/^switch$/q' /tmp/steps; echo switched; } >/tmp/before
+	{ sed '1,/^switch$/d' /tmp/steps; echo close the other driver; echo forget the other areas; } >/tmp/after
+	while read -r step <&3; do
+		t_not env XENGRAFT_FAULT="kill:$step" xengraft reconnect "$g" xvdb
+	done 3</tmp/before
+	while read -r step <&3; do
+		xengraft reconnect "$g" xvdb
+		kill -KILL "$(field xvdb backend_pid)"
+		t_not env XENGRAFT_FAULT="kill:$step" xengraft reconnect "$g" xvdb
+	done 3</tmp/after
+	xengraft reconnect "$g" xvdb
+	load_goes_on
+	load_ended_well
+	t_same backends "$(t_backends)" 1
+	xengraft disk-detach "$g" xvdb
 }
 
-told()
+# The guest goes on in the domain that it was: its suspension is given up.
+in_place()
 {
-	xengraft status "$1" xvdb >/tmp/status 2>&1
-	cat /tmp/status
-	grep "guest '$1' was restored as domain $(xl domid "$1"): its disks have lost their backends" /tmp/status
-	grep 'in the guest  live' /tmp/status
-	grep 'backend       process 0' /tmp/status
-	xengraft disk-list "$1" | grep -q xvdb
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	load_start
+	before="$(xl domid "$g") $(field xvdb backend_pid)"
+	save -c "$g" /mnt/d/saved
+	rm /mnt/d/saved
+	load_goes_on
+	t_not xl save "$g" /dev/full
+	load_goes_on
+	t_same "domain and backend" "$(xl domid "$g") $(field xvdb backend_pid)" "$before"
+	# The personality hears, too.
+	xengraft swap "$g" xvdb virtual --timeout 3000
+	load_goes_on
+	load_ended_well
+	xengraft disk-detach "$g" xvdb
 }
 
+# The image is of before a swap, and is restored twice: the other half serves, and only one may have the disk.
+old_image()
+{
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2>/dev/null; dd if=/tmp/x of=/dev/xvdb bs=64k oflag=direct conv=fsync 2>/dev/null'
+	save -c "$g" /mnt/d/saved
+	xengraft swap "$g" xvdb virtual
+	xl destroy "$g"
+	restore /mnt/d/saved
+	xengraft reconnect "$g"
+	on 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvdb bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x'
+	xl rename "$g" "$g-first"
+	restore /mnt/d/saved
+	t_fails 1 "has the same UUID as guest '$g'" xengraft reconnect "$(xl domid "$g")"
+	xl destroy "$(xl domid "$g")"
+	rm /mnt/d/saved
+	xl rename "$g-first" "$g"
+	on 'dd if=/dev/xvdb bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x'
+	xengraft disk-detach "$g" xvdb
+}
+
+# Without being reconnected: it can be taken away, and another swap or attach need not know.
 taken_away()
 {
-	t_fails 1 "in use in guest" xengraft disk-detach "$1" xvdb
-	xengraft disk-detach --force "$1" xvdb
-	lab-guest exec "$1" 'umount -l /t; test ! -e /sys/block/xvdb'
-	e2fsck -fy /root/s.img >/dev/null || [ $? = 1 ]
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	on 'sleep 3600 </dev/xvdb >/dev/null 2>&1 & echo $! >/run/holder'
+	save "$g" /mnt/d/saved
+	restore /mnt/d/saved
+	rm /mnt/d/saved
+	xengraft status "$g" xvdb | grep "gone: 'xengraft reconnect'"
+	t_fails 1 "in use in guest" xengraft disk-detach "$g" xvdb
+	xengraft disk-attach "$g" "$loop,raw,xvdc,rw"
+	on 'dd if=/dev/xvdc of=/dev/null bs=64k count=16 iflag=direct 2>/dev/null'
+	xengraft swap "$g" xvdb virtual
+	on 'dd if=/dev/xvdb of=/dev/null bs=64k count=16 iflag=direct 2>/dev/null'
+	save "$g" /mnt/d/saved
+	restore /mnt/d/saved
+	rm /mnt/d/saved
+	xengraft disk-detach --force "$g" xvdb
+	xengraft disk-detach "$g" xvdc
+	on 'test ! -e /sys/block/xvdb && test ! -e /sys/block/xvdc && kill "$(cat /run/holder)"'
 }
 
-another()
+withdrawn()
 {
-	xengraft disk-attach "$1" /root/s.img,raw,xvdc,rw
-	lab-guest exec "$1" 'mount -t ext4 /dev/xvdc /t && cd /t && sha256sum -c SHA256SUMS >/dev/null && \
-		cd / && umount /t'
-	xengraft disk-detach "$1" xvdc
-	xengraft withdraw "$1"
+	t_not on "dmesg | grep -E 'I/O error|no event channel'"
+	xengraft withdraw "$g"
+	t_same "what is left" "$(xenstore-ls -f | grep -c "domain/$(xl domid "$g")/.*xengraft")" 0
+	t_same "on record" "$(xengraft disk-list | grep -c "^$g " || :)" 0
+	t_guest_log_clean "$g"
 }
 
-for type; do
-	g=s-$type
-	lab-guest start "$g" --type "$type" --mem 192 || exit 99
-	t_case "$type: saved and restored with a disk, Dom0 and guest live on" saved "$g"
-	t_case "$type: it is known by its UUID, and what became of the disk is told" told "$g"
-	t_case "$type: the disk can be taken away" taken_away "$g"
-	t_case "$type: another one works" another "$g"
-	# Its log is not clean: the kernel warns of our interrupts when it resumes, which belongs to supporting this.
+# The same UUID, but it began anew: nothing of before is believed.
+rebooted()
+{
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	uuid=$(xl list -v "$g" | awk 'NR == 2 { print $(NF - 2) }')
 	xl destroy "$g"
+	xengraft disk-list | grep -q "^$g  *-  *xvdb .* away "
+	lab-guest stop "$g" >/dev/null 2>&1 || :
+	lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --mem 192 --tools --config "uuid = \"$uuid\""
+	t_same "on record" "$(xengraft disk-list | grep -c "^$g " || :)" 0
+	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
+	on 'dd if=/dev/xvdb of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null'
+	xl destroy "$g"
+	xengraft disk-list | grep -q "^$g  *-  *xvdb .* away "
+	xengraft withdraw --forget "$g"
+	t_same "on record" "$(xengraft disk-list | grep -c "^$g " || :)" 0
+	t_same backends "$(t_backends)" 0
+}
+
+for guest; do
+	IFS=: read -r type kernel vcpus <<-END
+	$guest
+	END
+	g=s-$type-$kernel-$vcpus
+	lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --mem 192 --tools || exit 99
+	t_case "$guest: saved and restored under verified load, $rounds times, in both modes" under_load
+	t_case "$guest: reconnect is killed at each step" killed
+	t_case "$guest: a checkpoint and a save that fails change nothing" in_place
+	t_case "$guest: an image older than the record, restored twice" old_image
+	t_case "$guest: without reconnect it is told, swapped, taken away" taken_away
+	t_case "$guest: no I/O error, no warning, nothing left" withdrawn
+	t_case "$guest: one that began anew is not taken for the one that was saved" rebooted
+	xl destroy "$g" 2>/dev/null
 done
+losetup -d "$loop"
 t_end

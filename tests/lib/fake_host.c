@@ -340,8 +340,39 @@ static void stage_wait(void)
 	}
 }
 
+static struct xg_core_header *core_header(void);
+
+/* As the notifier that the kernel calls when it resumes, and the thread after it. */
+static void core_resumed(void)
+{
+	struct xg_core_header *h = core_header();
+
+	if (!fake_host->core_runs || fake_host->drowsy || fake_host->core_port)
+		return;
+	h->event_port = fake_host->core_port = CORE_PORT + fake_linux->guest->info.domid;
+	h->domid = fake_linux->guest->info.domid;
+}
+
+void fake_guest_restore(uint32_t domid)
+{
+	static const char *const nodes[] = { "xengraft", "drivers/51728", "drivers/65534" };
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(path, sizeof(path), "/local/domain/%u/%s", fake_linux->guest->info.domid, nodes[i]);
+		fake_store_forget(path);
+	}
+	fake_host->core_port = 0;
+	/* By the id alone nobody can tell. */
+	if (domid == fake_linux->guest->info.domid)
+		core_resumed();
+	fake_linux->guest->info.domid = domid;
+}
+
 void fake_guest_run(void)
 {
+	core_resumed();
 	if (fake_host->stage == FAKE_BEGUN)
 		stage_begin();
 	else if (fake_host->stage == FAKE_WAITING)
@@ -634,17 +665,12 @@ void fake_guest_event(void)
 
 /* ---- The backend's half of xenstore -------------------------------------------------------------------- */
 
-#define BACKEND "/local/domain/0/backend/xengraft-vbd/7/"
-#define BACKEND_B "/local/domain/0/backend/xengraft-vbd-b/7/"
-#define FRONTEND "/local/domain/7/xengraft/vbd/"
-#define FRONTEND_B "/local/domain/7/xengraft/vbd-b/"
-
-static void backend_sees(const char *dir, const char *devid, const char *state)
+static void backend_sees(const char *kind, unsigned int domid, const char *devid, const char *state)
 {
 	char path[300];
 	const char *pid;
 
-	snprintf(path, sizeof(path), "%s%s/pid", dir, devid);
+	snprintf(path, sizeof(path), "/local/domain/0/backend/xengraft-%s/%u/%s/pid", kind, domid, devid);
 	pid = fake_store_get(path);
 	if (!pid)
 		return;
@@ -654,17 +680,17 @@ static void backend_sees(const char *dir, const char *devid, const char *state)
 
 void fake_store_changed(const char *path)
 {
-	char devid[16], tail[32];
 	const char *value = fake_store_get(path);
+	char kind[16], devid[16], tail[32];
+	unsigned int domid;
 
 	if (!value)
 		return;
 	if (!strcmp(path, "/local/domain/7/control/shutdown"))
 		watch_fired();
-	else if (sscanf(path, FRONTEND "%15[0-9]/%31s", devid, tail) == 2 && !strcmp(tail, "state"))
-		backend_sees(BACKEND, devid, value);
-	else if (sscanf(path, FRONTEND_B "%15[0-9]/%31s", devid, tail) == 2 && !strcmp(tail, "state"))
-		backend_sees(BACKEND_B, devid, value);
+	else if (sscanf(path, "/local/domain/%u/xengraft/%15[a-z-]/%15[0-9]/%31s", &domid, kind, devid, tail) == 4 &&
+		 !strcmp(tail, "state"))
+		backend_sees(kind, domid, devid, value);
 }
 
 /* ---- Time: hotswap/wait.h ------------------------------------------------------------------------------ */

@@ -61,6 +61,7 @@ struct fake_host {
 	bool gone, paused, dying, shut_down;	/* the domain */
 	bool twin;		/* there is another domain of its UUID */
 	bool deaf;		/* its watch thread does not run */
+	bool drowsy;		/* its personality does not notice that it was restored */
 	bool no_thread, no_memory;	/* in its kernel */
 	bool in_use;		/* the disk is open in the guest */
 	bool backend_stubborn;	/* does not end when asked */
@@ -122,6 +123,8 @@ void fake_strike(unsigned int nth, bool kills);
 
 /* The guest's threads get a moment. */
 void fake_guest_run(void);
+/* It was saved, and is back as DOMID, xenstore's nodes of it as new: its personality notices when it gets a moment. */
+void fake_guest_restore(uint32_t domid);
 /* The event channel to the personality fires. */
 void fake_guest_event(void);
 /* For fake_store.c: PATH was written, or something above or below it removed. */

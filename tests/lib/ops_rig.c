@@ -279,6 +279,7 @@ int rig_open(struct xg_ops *ops, struct xg_err *err)
 		.detail = detail, .generator = rig.generator, .generate_ms = rig.generate_ms,
 	};
 	snprintf(ops->work_dir, sizeof(ops->work_dir), "%s", rig.work_dir);
+	snprintf(ops->boot, sizeof(ops->boot), "%s", rig.boot ? rig.boot : "first");
 	rig.steps[0] = rig.notices[0] = rig.details[0] = '\0';
 	rc = xg_state_open(rig.database, &ops->state, err);
 	if (!rc)
@@ -353,28 +354,64 @@ int rig_rollback(struct xg_swapped *ret, struct xg_err *err)
 	return rc;
 }
 
-int rig_upgrade(struct xg_err *err)
+static int each_disk(struct xg_ops *ops, int (*op)(struct xg_ops *ops, const struct xg_guest_row *guest,
+		     const struct xg_device_row *row, const struct xg_swap_wish *wish, struct xg_swapped *ret,
+		     struct xg_err *err), struct xg_swapped *ret, struct xg_err *err)
 {
 	const struct xg_swap_wish wish = { .reason = "upgrade" };
 	struct xg_device_row *rows = NULL;
 	struct xg_swapped swapped;
 	struct xg_guest_row guest;
-	struct xg_ops ops;
 	size_t count = 0, i;
-	int done = 0, rc = rig_open(&ops, err);
+	int done = 0, rc;
 
-	if (rc)
-		return rc;
-	rc = xg_state_device_list(ops.state, NULL, &rows, &count, err);
+	rc = xg_state_device_list(ops->state, NULL, &rows, &count, err);
 	for (i = 0; rc >= 0 && i < count; i++) {
-		rc = xg_state_guest_get(ops.state, rows[i].uuid, &guest, err);
+		rc = xg_state_guest_get(ops->state, rows[i].uuid, &guest, err);
 		if (!rc)
-			rc = xg_disk_upgrade(&ops, &guest, &rows[i], &wish, &swapped, err);
+			rc = op(ops, &guest, &rows[i], &wish, ret ? ret : &swapped, err);
 		done += !rc;
 	}
 	free(rows);
-	xg_ops_close(&ops);
 	return rc < 0 ? rc : done;
+}
+
+int rig_upgrade(struct xg_err *err)
+{
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = each_disk(&ops, xg_disk_upgrade, NULL, err);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+int rig_reconnect(struct xg_swapped *ret, struct xg_err *err)
+{
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = xg_sweep(&ops, err);
+	if (!rc)
+		rc = each_disk(&ops, xg_disk_reconnect, ret, err);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+int rig_sweep(struct xg_err *err)
+{
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	if (rc)
+		return rc;
+	rc = xg_sweep(&ops, err);
+	xg_ops_close(&ops);
+	return rc;
 }
 
 void rig_backend_dies(void)

@@ -16,6 +16,7 @@ struct rig {
 	char database[96], backend[512], log_dir[96];
 	struct xg_disk_spec spec;
 	bool dry_run;
+	const char *boot;	/* of the host; NULL: the first */
 	const char *generator;	/* what missing images are made by; in a rig as new there is none */
 	unsigned int generate_ms;
 	char work_dir[96];
@@ -44,6 +45,12 @@ int rig_swap(bool force, struct xg_swapped *ret, struct xg_err *err);
 int rig_rollback(struct xg_swapped *ret, struct xg_err *err);
 /* All disks there are; the number of those upgraded, or below zero. */
 int rig_upgrade(struct xg_err *err);
+/*
+ * What the sweep says, then all disks that are on record: the number of those that had no backend, or below zero. RET, of the
+ * last one, may be NULL.
+ */
+int rig_reconnect(struct xg_swapped *ret, struct xg_err *err);
+int rig_sweep(struct xg_err *err);
 /* The process that serves the disk dies, and is waited for. */
 void rig_backend_dies(void);
 /* Opens and closes a session, which cleans up what a crash left. */

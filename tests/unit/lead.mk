@@ -7,6 +7,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_generate \
 	tests/unit/test_optin \
 	tests/unit/test_policy \
+	tests/unit/test_reconnect \
 	tests/unit/test_stage1 \
 	tests/unit/test_state \
 	tests/unit/test_swap \
@@ -62,6 +63,11 @@ tests_unit_test_generate_SOURCES = tests/unit/test_generate.c $(XG_RIG_SOURCES)
 tests_unit_test_generate_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_generate_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_generate_LDADD = $(XG_RIG_LIBS)
+
+tests_unit_test_reconnect_SOURCES = tests/unit/test_reconnect.c $(XG_RIG_SOURCES)
+tests_unit_test_reconnect_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_reconnect_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_reconnect_LDADD = $(XG_RIG_LIBS)
 
 tests_unit_test_swap_SOURCES = tests/unit/test_swap.c $(XG_RIG_SOURCES)
 tests_unit_test_swap_CFLAGS = $(XG_TEST_CFLAGS)

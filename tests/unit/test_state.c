@@ -336,13 +336,13 @@ START_TEST(schema_from_the_future_is_refused)
 	struct xg_state *s = opened();
 
 	xg_state_close(s);
-	raw_sql("PRAGMA user_version = 4");
+	raw_sql("PRAGMA user_version = 5");
 	s = NULL;
 	ck_assert_int_eq(xg_state_open(path, &s, &err), -EPROTO);
 	ck_assert_ptr_null(s);
-	ck_assert_ptr_nonnull(strstr(err.text, "is of version 4, this program knows 3"));
+	ck_assert_ptr_nonnull(strstr(err.text, "is of version 5, this program knows 4"));
 	/* And left alone. */
-	ck_assert_int_eq(ask("PRAGMA user_version"), 4);
+	ck_assert_int_eq(ask("PRAGMA user_version"), 5);
 }
 END_TEST
 
@@ -351,6 +351,7 @@ static void database_of_version_1(void)
 {
 	xg_state_close(opened());
 	raw_sql("ALTER TABLE guest DROP COLUMN data_va; ALTER TABLE guest DROP COLUMN module;"
+		"ALTER TABLE guest DROP COLUMN boot; ALTER TABLE guest DROP COLUMN away;"
 		"ALTER TABLE device DROP COLUMN data_va; ALTER TABLE device DROP COLUMN half;"
 		"DROP TABLE next; DROP TABLE history; DROP TABLE image;"
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
@@ -368,11 +369,13 @@ START_TEST(schema_of_the_past_is_brought_up_to_date)
 
 	database_of_version_1();
 	s = opened();
-	ck_assert_int_eq(ask("PRAGMA user_version"), 3);
+	ck_assert_int_eq(ask("PRAGMA user_version"), 4);
 	ck_assert_int_eq(xg_state_guest_get(s, UUID_A, &guest, NULL), 0);
 	ck_assert_uint_eq(guest.core.va.v, 4096);
 	ck_assert_uint_eq(guest.core.data_va.v, 0);
 	ck_assert(!guest.core.module);
+	ck_assert_str_eq(guest.boot, "");
+	ck_assert_int_eq(guest.away, 0);
 	ck_assert_int_eq(xg_state_device_put(s, &device, NULL), 0);
 	xg_state_close(s);
 }
@@ -626,7 +629,7 @@ START_TEST(killed_while_creating_leaves_what_can_be_created)
 		}
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		s = opened();
-		ck_assert_int_eq(ask("PRAGMA user_version"), 3);
+		ck_assert_int_eq(ask("PRAGMA user_version"), 4);
 		xg_state_close(s);
 		n++;
 	} while (status && n < 200);
