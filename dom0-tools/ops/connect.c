@@ -25,7 +25,7 @@ static bool target_is_block_device(const char *target)
 }
 
 static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
-		       const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err)
+		       const struct xg_disk_spec *spec, const struct xg_areas *a, struct xg_err *err)
 {
 	char front[XG_STORE_PATH_MAX], back[XG_STORE_PATH_MAX], domid[16], devid[16], root[XG_STORE_PATH_MAX];
 	int rc;
@@ -40,13 +40,13 @@ static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg
 		rc = xg_nodes_write(s, back, XG_NODES(
 			{ "frontend", front }, { "frontend-id", domid }, { "online", "1" }, { "state", "1" },
 			{ "params", spec->target }, { "type", target_is_block_device(spec->target) ? "phy" : "file" },
-			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev }, { "domain-uuid", uuid }), err);
+			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev }, { "domain-uuid", a->uuid }), err);
 	if (!rc && spec->removable)
 		rc = xg_nodes_write(s, back, XG_NODES({ "removable", "1" }), err);
 	if (!rc && (!spec->discard || spec->read_only))
 		rc = xg_nodes_write(s, back, XG_NODES({ "discard-enable", "0" }), err);
 	if (!rc)
-		rc = kind->nodes(s, back, spec, shared, err);
+		rc = kind->nodes(s, back, spec, a, err);
 	/* What is made below it has its permissions: docs/misc/xenstore.txt, MKDIR. */
 	if (!rc)
 		rc = xg_store_mkdir(s, root, 0, id.domid, err);
@@ -58,7 +58,7 @@ static int areas_write(struct xg_store *s, struct xg_link_id id, const struct xg
 }
 
 int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
-		     const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err)
+		     const struct xg_disk_spec *spec, const struct xg_areas *a, struct xg_err *err)
 {
 	char back[XG_STORE_PATH_MAX], state[XG_STORE_PATH_MAX + 8];
 	uint64_t there;
@@ -74,7 +74,7 @@ int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_b
 		if (!rc)
 			rc = xg_fail(err, EEXIST, "%s is in use", back);
 		else if (rc == -ENOENT)
-			rc = areas_write(s, id, kind, spec, uuid, shared, err);
+			rc = areas_write(s, id, kind, spec, a, err);
 		if (rc) {
 			(void)xg_store_end(s, false, NULL);
 			return rc;

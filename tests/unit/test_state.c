@@ -77,6 +77,7 @@ static struct xg_device_row device_row(const char *uuid, uint32_t devid)
 		.device = { .va = { UINT64_C(0xffffffffc0100000) + devid },
 			    .data_va = { UINT64_C(0xffffffffd0100000) + devid }, .text_pages = 8, .data_pages = 5 },
 		.driver = "blkif-virtual", .version = "0.1.0", .state = "live", .since = 1234567890123,
+		.wish = "auto", .shared = true,
 	};
 	unsigned int i;
 
@@ -336,13 +337,13 @@ START_TEST(schema_from_the_future_is_refused)
 	struct xg_state *s = opened();
 
 	xg_state_close(s);
-	raw_sql("PRAGMA user_version = 4");
+	raw_sql("PRAGMA user_version = 5");
 	s = NULL;
 	ck_assert_int_eq(xg_state_open(path, &s, &err), -EPROTO);
 	ck_assert_ptr_null(s);
-	ck_assert_ptr_nonnull(strstr(err.text, "is of version 4, this program knows 3"));
+	ck_assert_ptr_nonnull(strstr(err.text, "is of version 5, this program knows 4"));
 	/* And left alone. */
-	ck_assert_int_eq(ask("PRAGMA user_version"), 4);
+	ck_assert_int_eq(ask("PRAGMA user_version"), 5);
 }
 END_TEST
 
@@ -352,6 +353,7 @@ static void database_of_version_1(void)
 	xg_state_close(opened());
 	raw_sql("ALTER TABLE guest DROP COLUMN data_va; ALTER TABLE guest DROP COLUMN module;"
 		"ALTER TABLE device DROP COLUMN data_va; ALTER TABLE device DROP COLUMN half;"
+		"ALTER TABLE device DROP COLUMN wish; ALTER TABLE device DROP COLUMN shared; DROP TABLE unwanted;"
 		"DROP TABLE next; DROP TABLE history; DROP TABLE image;"
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
 		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"
@@ -368,7 +370,7 @@ START_TEST(schema_of_the_past_is_brought_up_to_date)
 
 	database_of_version_1();
 	s = opened();
-	ck_assert_int_eq(ask("PRAGMA user_version"), 3);
+	ck_assert_int_eq(ask("PRAGMA user_version"), 4);
 	ck_assert_int_eq(xg_state_guest_get(s, UUID_A, &guest, NULL), 0);
 	ck_assert_uint_eq(guest.core.va.v, 4096);
 	ck_assert_uint_eq(guest.core.data_va.v, 0);
@@ -626,7 +628,7 @@ START_TEST(killed_while_creating_leaves_what_can_be_created)
 		}
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		s = opened();
-		ck_assert_int_eq(ask("PRAGMA user_version"), 3);
+		ck_assert_int_eq(ask("PRAGMA user_version"), 4);
 		xg_state_close(s);
 		n++;
 	} while (status && n < 200);
