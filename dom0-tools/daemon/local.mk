@@ -4,6 +4,8 @@ noinst_LIBRARIES += dom0-tools/daemon/libxgdaemon.a
 dom0_tools_daemon_libxgdaemon_a_SOURCES = \
 	dom0-tools/daemon/conf.c \
 	dom0-tools/daemon/conf.h \
+	dom0-tools/daemon/creator.c \
+	dom0-tools/daemon/creator.h \
 	dom0-tools/daemon/plan.c \
 	dom0-tools/daemon/plan.h \
 	dom0-tools/daemon/queue.c \
@@ -14,8 +16,6 @@ dom0_tools_daemon_libxgdaemon_a_SOURCES = \
 sbin_PROGRAMS += dom0-tools/daemon/xengraftd
 dom0_tools_daemon_xengraftd_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(SYSTEMD_CFLAGS)
 dom0_tools_daemon_xengraftd_SOURCES = \
-	dom0-tools/daemon/creator.c \
-	dom0-tools/daemon/creator.h \
 	dom0-tools/daemon/daemon.h \
 	dom0-tools/daemon/look.c \
 	dom0-tools/daemon/look.h \

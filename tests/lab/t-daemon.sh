@@ -112,6 +112,112 @@ shared()
 	echo "NOTE held ms: $(xengraft history --json one | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | awk '{ printf "%.2f ", $1 / 1e6 }')"
 }
 
+# A file that is wrong changes nothing; what was done by hand stays as it is.
+reload()
+{
+	printf 'settle = 0\n' >$conf
+	daemon_start
+	guest_start one
+	until_true "the list's disk" mode_is one paravirtual
+	printf 'settle = 0\njobs = none\n' >$conf
+	kill -HUP $daemon
+	until_true "the complaint" grep -q "not reloaded: $conf:2: jobs is a number from 1 to 64" $log
+	xengraftd --check-config $conf 2>&1 | grep -F "$conf:2:"
+	printf 'settle = 0\njobs = 2\n' >$conf
+	xengraftd --check-config $conf
+	xengraft disk-detach one xvdb
+	kill -HUP $daemon
+	until_true "the reload" grep -q "$conf reloaded" $log
+	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 1 disk' $log) -ge 2 ]"
+	until_true "rest" at_rest
+	disks_are 0
+	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
+	xengraft disk-attach one vdev=xvdb,target=$nvme --mode virtual
+	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
+	mode_is one virtual
+	xengraft swap one xvdb auto
+	until_true "the policy's again" mode_is one paravirtual
+	xengraft swap one xvdb virtual
+	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
+	until_true "rest" at_rest
+	mode_is one virtual
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "all swept" disks_are 0
+	daemon_stop
+}
+
+# Killed again and again, at whatever it is at: the next one goes on, and the end is the same.
+killed()
+{
+	printf 'settle = 0\nretry-most = 3\n' >$conf
+	daemon_start
+	guest_start one &
+	starting=$!
+	for ms in 2000 500 1000 3000 700 1500; do
+		usleep "${ms}000"
+		daemon_kill
+		daemon_start
+	done
+	wait $starting
+	until_true "one alone: paravirtual" mode_is one paravirtual
+	load_start one 0
+	guest_start two &
+	starting=$!
+	for ms in 9000 600 1100 900 1700 400; do
+		usleep "${ms}000"
+		daemon_kill
+		daemon_start
+	done
+	wait $starting
+	until_true "one and two: virtual" modes_are virtual one two
+	until_true "rest" at_rest
+	# Without a daemon nothing is missing but what it would do.
+	daemon_kill
+	load_ended_well one
+	lab-guest stop two
+	daemon_start
+	until_true "one is left: paravirtual" mode_is one paravirtual
+	until_true "rest" at_rest
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "all swept" disks_are 0
+	daemon_stop
+	t_same backends "$(t_backends)" 0
+}
+
+# Several domains at once: all are served, so many at a time.
+storm()
+{
+	printf 'jobs = 2\n' >$conf
+	daemon_start
+	for n in 1 2 3 4; do
+		truncate -s 16M /root/storm$n.img
+		lab-guest start s$n --config "xengraft = [ 'vdev=xvdb,target=/root/storm$n.img' ]" &
+	done
+	most=0 t_left=$patience
+	until disks_are 4; do
+		now=$(xengraft daemon status --json | grep -c '"state": "running"' || :)
+		[ "$now" -le $most ] || most=$now
+		t_left=$((t_left - 1))
+		[ $t_left -gt 0 ] || { xengraft daemon status; tail -n 30 $log; return 1; }
+		sleep 1
+	done
+	wait_starts
+	echo "NOTE jobs at once, most seen: $most"
+	[ $most -le 2 ]
+	until_true "rest" at_rest
+	for n in 1 2 3 4; do
+		t_same "mode of s$n" "$(field s$n mode)" virtual
+		lab-guest stop s$n
+	done
+	until_true "all swept" disks_are 0
+	daemon_stop
+}
+
+# The guests' starts, not the daemon.
+wait_starts() { for n in 1 2 3 4; do lab-guest ready s$n; done; }
+
 daemon=''
 for what; do
 	t_case "$what" "$what"

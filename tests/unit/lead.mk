@@ -7,6 +7,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_generate \
 	tests/unit/test_optin \
 	tests/unit/test_policy \
+	tests/unit/test_sharing \
 	tests/unit/test_stage1 \
 	tests/unit/test_state \
 	tests/unit/test_swap \
@@ -62,6 +63,11 @@ tests_unit_test_generate_SOURCES = tests/unit/test_generate.c $(XG_RIG_SOURCES)
 tests_unit_test_generate_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_generate_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_generate_LDADD = $(XG_RIG_LIBS)
+
+tests_unit_test_sharing_SOURCES = tests/unit/test_sharing.c $(XG_RIG_SOURCES)
+tests_unit_test_sharing_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_sharing_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_sharing_LDADD = $(XG_RIG_LIBS)
 
 tests_unit_test_swap_SOURCES = tests/unit/test_swap.c $(XG_RIG_SOURCES)
 tests_unit_test_swap_CFLAGS = $(XG_TEST_CFLAGS)

@@ -456,6 +456,194 @@ START_TEST(queue_makes_no_storm)
 }
 END_TEST
 
+/* ---- All of it, killed at any moment ------------------------------------------------------------------------------ */
+
+#define GUESTS 6
+#define WORLD_JOBS 32
+
+/*
+ * A host in miniature: guests come and go, two of them on one device, and jobs come to their end some time after they were
+ * begun, well or not, whether the daemon that began them is there still or not.
+ */
+struct world {
+	bool runs[GUESTS], attached[GUESTS];
+	const char *mode[GUESTS];
+	struct xgd_item items[GUESTS];
+	struct { bool under_way; size_t guest; struct xgd_want want; struct xgd_job *job; } jobs[WORLD_JOBS];
+	struct xgd_queue q;
+	struct xgd_config c;
+	uint64_t now, random;
+};
+
+/* 0 and 1 on one device, 2 and 3 on another, 4 alone, 5 on a file. */
+static size_t neighbour(size_t g)
+{
+	return g < 4 ? g ^ 1 : g;
+}
+
+static size_t others_of(const struct world *w, size_t g)
+{
+	return neighbour(g) != g && w->runs[neighbour(g)] && w->attached[neighbour(g)];
+}
+
+static const char *mode_that_fits(const struct world *w, size_t g)
+{
+	return g == 5 || others_of(w, g) ? "virtual" : "paravirtual";
+}
+
+static uint64_t chance(struct world *w, uint64_t n)
+{
+	w->random = w->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (w->random >> 33) % n;
+}
+
+static void uuid_of(size_t g, char ret[XG_UUID_TEXT])
+{
+	snprintf(ret, XG_UUID_TEXT, "%036zu", g);
+}
+
+static void world_view(struct world *w, struct xgd_view *v)
+{
+	size_t g;
+
+	v->domain_count = v->disk_count = 0;
+	for (g = 0; g < GUESTS; g++) {
+		struct xgd_domain *d = &v->domains[v->domain_count];
+		struct xgd_disk *k = &v->disks[v->disk_count];
+
+		if (!w->runs[g])
+			continue;
+		*d = (struct xgd_domain){ .domid = g + 1, .ready = true, .items = &w->items[g], .item_count = 1 };
+		uuid_of(g, d->uuid);
+		v->domain_count++;
+		if (!w->attached[g])
+			continue;
+		*k = (struct xgd_disk){
+			.domid = g + 1, .devid = g, .wish = "auto", .live = true, .lives = true, .device = g != 5,
+			.others = others_of(w, g),
+		};
+		uuid_of(g, k->uuid);
+		strcpy(k->mode, w->mode[g]);
+		v->disk_count++;
+	}
+}
+
+static void world_look(struct world *w)
+{
+	struct xgd_domain domains[GUESTS];
+	struct xgd_disk disks[GUESTS];
+	struct xgd_view v = { .domains = domains, .disks = disks };
+	struct xgd_want *wants;
+	struct xgd_job *job;
+	size_t count, i;
+
+	world_view(w, &v);
+	ck_assert_int_eq(xgd_plan(&w->c, &v, &wants, &count, NULL), 0);
+	ck_assert_int_eq(xgd_queue_update(&w->q, wants, count, w->now, NULL), 0);
+	free(wants);
+	while ((job = xgd_queue_next(&w->q, &w->c, w->now))) {
+		for (i = 0; i < WORLD_JOBS && w->jobs[i].under_way; i++)
+			;
+		ck_assert_uint_lt(i, WORLD_JOBS);
+		w->jobs[i].under_way = true;
+		w->jobs[i].guest = job->want.domid - 1;
+		w->jobs[i].want = job->want;
+		w->jobs[i].job = job;
+		xgd_queue_started(&w->q, job, NULL, w->now);
+		ck_assert_uint_le(w->q.running, w->c.jobs);
+	}
+}
+
+static void job_ends(struct world *w, size_t i, bool well)
+{
+	size_t g = w->jobs[i].guest;
+	struct xgd_want *want = &w->jobs[i].want;
+
+	w->jobs[i].under_way = false;
+	if (well && w->runs[g] && want->verb == XGD_ATTACH && !w->attached[g]) {
+		w->mode[g] = mode_that_fits(w, g);
+		w->attached[g] = true;
+	} else if (well && w->runs[g] && want->verb == XGD_SWAP && w->attached[g]) {
+		w->mode[g] = strcmp(want->mode, "virtual") ? "paravirtual" : "virtual";
+	}
+	if (w->jobs[i].job)
+		xgd_queue_ended(&w->q, &w->c, w->jobs[i].job, !well, "no", w->now);
+}
+
+/* Its jobs go on without it. */
+static void daemon_dies(struct world *w)
+{
+	size_t i;
+
+	xgd_queue_fini(&w->q);
+	xgd_queue_init(&w->q, w->now);
+	for (i = 0; i < WORLD_JOBS; i++)
+		w->jobs[i].job = NULL;
+}
+
+static bool all_well(const struct world *w)
+{
+	size_t g;
+
+	for (g = 0; g < GUESTS; g++)
+		if (w->runs[g] && (!w->attached[g] || strcmp(w->mode[g], mode_that_fits(w, g))))
+			return false;
+	return true;
+}
+
+static bool under_way(const struct world *w)
+{
+	size_t i;
+
+	for (i = 0; i < WORLD_JOBS && !w->jobs[i].under_way; i++)
+		;
+	return i < WORLD_JOBS;
+}
+
+static void guest_turns(struct world *w)
+{
+	size_t g = chance(w, GUESTS);
+
+	w->runs[g] = !w->runs[g];
+	w->attached[g] = false;
+}
+
+START_TEST(killed_at_any_moment_it_ends_in_the_same_place)
+{
+	struct world w = { .random = _i, .now = T0 };
+	unsigned int n;
+	size_t i;
+
+	w.c = config_settling();
+	xgd_queue_init(&w.q, _i);
+	for (i = 0; i < GUESTS; i++)
+		w.items[i] = (struct xgd_item){ .devid = i, .good = true };
+	for (n = 0; n < 400; n++) {
+		w.now += chance(&w, 2000);
+		if (!chance(&w, 20))
+			guest_turns(&w);
+		if (!chance(&w, 7))
+			daemon_dies(&w);
+		for (i = 0; i < WORLD_JOBS; i++)
+			if (w.jobs[i].under_way && !chance(&w, 4))
+				job_ends(&w, i, chance(&w, 3));
+		world_look(&w);
+	}
+	/* Nothing more happens: what there is to do is done in the end, and then there is nothing to do. */
+	for (n = 0; n < 400 && !(all_well(&w) && !under_way(&w) && !w.q.count); n++) {
+		for (i = 0; i < WORLD_JOBS; i++)
+			if (w.jobs[i].under_way)
+				job_ends(&w, i, true);
+		w.now += 1000;
+		world_look(&w);
+	}
+	ck_assert(all_well(&w));
+	ck_assert(!under_way(&w));
+	ck_assert_uint_eq(w.q.count, 0);
+	xgd_queue_fini(&w.q);
+}
+END_TEST
+
 /* ---- Commands --------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -512,6 +700,7 @@ int main(void)
 	tcase_add_test(t, queue_gives_up_an_attach_and_only_that);
 	tcase_add_test(t, queue_keeps_what_runs_until_it_ends);
 	tcase_add_test(t, queue_makes_no_storm);
+	tcase_add_loop_test(t, killed_at_any_moment_it_ends_in_the_same_place, 0, 200);
 	tcase_add_loop_test(t, commands, 0, ROWS(arg_rows));
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(suite, t);
