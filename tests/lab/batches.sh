@@ -3,7 +3,7 @@
 # The boots of the lab that ./check makes, in two lanes side by side, and what runs in each. Sourced by ./check.
 
 lab_batches="attach-pvh refuse attach-pv backend guests"
-more_batches="bare generate crash inspect swap backend-pv more-guests"
+more_batches="bare generate crash inspect swap daemon backend-pv more-guests"
 
 lane_a()
 {
