@@ -7,6 +7,8 @@ dist_man_MANS += \
 	docs/man/xengraft-device.5 \
 	docs/man/xengraft-os.5 \
 	docs/man/xengraft-policy.5 \
+	docs/man/xengraft.conf.5 \
+	docs/man/xengraftd.8 \
 	docs/man/xengraft-backend.8 \
 	docs/man/xengraft-build-image.8
 

@@ -19,14 +19,15 @@ struct xg_state {
 	sqlite3 *db;
 };
 
-#define SWAP_TABLES \
+/* MORE: the columns of `next` that came later. */
+#define SWAP_TABLES(more) \
 	"CREATE TABLE IF NOT EXISTS next(" \
 	" uuid TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL," \
 	" read_only INTEGER NOT NULL," \
 	" va INTEGER NOT NULL, text_pages INTEGER NOT NULL, data_pages INTEGER NOT NULL, entry BLOB NOT NULL," \
 	" digest TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL," \
 	" since INTEGER NOT NULL," \
-	" data_va INTEGER NOT NULL, half INTEGER NOT NULL," \
+	" data_va INTEGER NOT NULL, half INTEGER NOT NULL," more \
 	" PRIMARY KEY(uuid, devid));" \
 	"CREATE TABLE IF NOT EXISTS history(" \
 	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL," \
@@ -36,6 +37,10 @@ struct xg_state {
 	" replayed INTEGER NOT NULL, at INTEGER NOT NULL);" \
 	"CREATE INDEX IF NOT EXISTS history_of ON history(uuid, devid);" \
 	"CREATE TABLE IF NOT EXISTS image(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
+
+#define WISH_TABLE \
+	"CREATE TABLE IF NOT EXISTS unwanted(" \
+	" uuid TEXT NOT NULL, domid INTEGER NOT NULL, devid INTEGER NOT NULL, PRIMARY KEY(uuid, domid, devid));"
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS guest("
@@ -54,6 +59,7 @@ static const char schema[] =
 	" digest TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL, state TEXT NOT NULL,"
 	" since INTEGER NOT NULL,"
 	" data_va INTEGER NOT NULL DEFAULT 0, half INTEGER NOT NULL DEFAULT 0,"
+	" wish TEXT NOT NULL DEFAULT '', shared INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(uuid, devid));"
 	"CREATE TABLE IF NOT EXISTS frame("
 	" uuid TEXT NOT NULL, va INTEGER NOT NULL, page INTEGER NOT NULL, gfn INTEGER NOT NULL,"
@@ -64,7 +70,8 @@ static const char schema[] =
 	" since INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS kernel("
 	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
-	SWAP_TABLES
+	SWAP_TABLES(" wish TEXT NOT NULL, shared INTEGER NOT NULL,")
+	WISH_TABLE
 	"PRAGMA user_version = 4;";
 
 /* What takes a database of version I + 1 to the next. */
@@ -77,10 +84,15 @@ static const char *const schema_steps[] = {
 	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
 	"PRAGMA user_version = 2;",
 	"ALTER TABLE device ADD COLUMN half INTEGER NOT NULL DEFAULT 0;"
-	SWAP_TABLES
+	SWAP_TABLES("")
 	"PRAGMA user_version = 3;",
 	"ALTER TABLE guest ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE guest ADD COLUMN away INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN wish TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE device ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE next ADD COLUMN wish TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE next ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
+	WISH_TABLE
 	"PRAGMA user_version = 4;",
 };
 
@@ -467,7 +479,7 @@ int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *r
 /* ---- device -------------------------------------------------------------------------------------------------- */
 
 #define DEVICE_COLUMNS "uuid, devid, vdev, target, mode, read_only, va, text_pages, data_pages, entry," \
-	" digest, driver, version, state, since, data_va, half"
+	" digest, driver, version, state, since, data_va, half, wish, shared"
 
 static void device_take(struct query *q, void *to)
 {
@@ -491,6 +503,8 @@ static void device_take(struct query *q, void *to)
 	row->since = take_u64(q);
 	row->device.data_va = XG_GVA(take_u64(q));
 	row->device.half = take_u64(q) != 0;
+	take_text(q, row->wish, sizeof(row->wish));
+	row->shared = take_u64(q);
 }
 
 /* SQL selects DEVICE_COLUMNS. */
@@ -543,10 +557,12 @@ static int device_row_put(struct xg_state *s, const char *sql, const struct xg_d
 	bind_u64(&q, row->since);
 	bind_u64(&q, row->device.data_va.v);
 	bind_u64(&q, row->device.half);
+	bind_text(&q, row->wish);
+	bind_u64(&q, row->shared);
 	return query_run(&q, err);
 }
 
-#define DEVICE_VALUES ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+#define DEVICE_VALUES ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
 {
@@ -607,6 +623,52 @@ int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_
 	if (!rc)
 		*ret = rows;
 	return rc;
+}
+
+/* ---- unwanted ------------------------------------------------------------------------------------------------ */
+
+/* SQL's parameters are a guest's UUID and domain id, and a device's id. */
+static int unwanted_open(struct xg_state *s, struct query *q, const char *sql, const char *uuid, uint32_t domid,
+			 uint32_t devid, struct xg_err *err)
+{
+	int rc = query_open(s, q, sql, err);
+
+	if (rc)
+		return rc;
+	bind_text(q, uuid);
+	bind_u64(q, domid);
+	bind_u64(q, devid);
+	return 0;
+}
+
+int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool unwanted,
+			  struct xg_err *err)
+{
+	struct query q;
+	int rc = unwanted_open(s, &q, unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
+			       "DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid, devid, err);
+
+	if (!rc)
+		rc = query_run(&q, err);
+	if (rc || !unwanted)
+		return rc;
+	/* Domains come and go: what is of a hundred domains ago is of nobody's interest. */
+	return state_exec(s, "DELETE FROM unwanted WHERE rowid <= (SELECT max(rowid) FROM unwanted) - 4096", err);
+}
+
+int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err)
+{
+	struct query q;
+	int rc = unwanted_open(s, &q, "SELECT 1 FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid,
+			       devid, err);
+
+	if (rc)
+		return rc;
+	rc = query_row(&q, err);
+	sqlite3_finalize(q.st);
+	if (rc >= 0)
+		*ret = rc == 1;
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- history ------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
  *     next       the device as it will be once the swap that is going on has succeeded
  *     history    swaps that were done
  *     image      the drivers that are in guests, or were before the last swap: so that one can go back
+ *     unwanted   disks that were detached by hand: nothing attaches them again by itself in that domain
  *     operation  what is being done right now, by which process; a row that outlives its process is owed an undo
  *
  * SQLite, WAL. Every call is one transaction. Blocks up to five seconds for another process's.
@@ -52,6 +53,8 @@ struct xg_device_row {
 	char digest[XG_DIGEST_HEX], driver[64], version[32];
 	char state[16];			/* "attaching", "live", "detaching" */
 	int64_t since;			/* seconds since the epoch */
+	char wish[16];			/* "auto": the policy's to swap; a mode: pinned to it; "": by hand */
+	bool shared;			/* others may write to the target, too: the administrator said so */
 };
 
 /* -ENOENT when there is none. */
@@ -80,6 +83,11 @@ int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, s
 int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_row **ret, size_t *ret_count,
 			 struct xg_err *err);
 
+/* A disk that was detached by hand is unwanted in that domain, until it is attached by hand. */
+int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool unwanted,
+			  struct xg_err *err);
+int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err);
+
 struct xg_history_driver {
 	char mode[16], driver[64], version[32], digest[XG_DIGEST_HEX];
 };
@@ -88,7 +96,7 @@ struct xg_history_driver {
 struct xg_history_row {
 	char uuid[XG_UUID_TEXT], guest[128];
 	uint32_t devid;
-	char vdev[32], reason[16];	/* "swap", "upgrade", "rollback", "replace", "reconnect" */
+	char vdev[32], reason[16];	/* "swap", "upgrade", "rollback", "replace", "reconnect", "policy" */
 	struct xg_history_driver from, to;
 	uint64_t hold_ns, held, in_flight, replayed;	/* see XG_CMD_DEVICE_SWITCH */
 	int64_t at;

@@ -18,6 +18,7 @@ include tests/unit/elf.mk
 include tests/unit/backend.mk
 include tests/unit/bare.mk
 include tests/unit/inspect.mk
+include tests/unit/daemon.mk
 include tests/unit/gen.mk
 include tests/unit/lead.mk
 include tests/unit/repo.mk

@@ -129,6 +129,7 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	const struct { const char *name; unsigned int *to; } limits[] = {
 		{ "multi-queue-max-queues", &c->max_queues }, { "max-ring-page-order", &c->max_order },
 	};
+	struct nodes_path p;
 	size_t i;
 	int rc = 0;
 
@@ -138,6 +139,10 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	for (i = 0; !rc && i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (nodes_listed(l, limits[i].name))
 			rc = nodes_number(s, c->path, limits[i].name, *limits[i].to, UINT32_MAX, limits[i].to, err);
+	if (!rc && nodes_listed(l, "lock-at"))
+		rc = xg_store_read_u64(s, nodes_at(&p, c->path, "lock-at"), &c->lock_at, err);
+	if (!rc && c->lock_at > INT64_MAX - 1)
+		return xg_fail(err, EINVAL, "lock-at is no place in a file: %llu", (unsigned long long)c->lock_at);
 	c->max_queues = nodes_clamp(c->max_queues, 1, ENGINE_QUEUES_MAX);
 	c->max_order = nodes_clamp(c->max_order, 0, NODES_ORDER_MAX);
 	c->left_error = nodes_listed(l, "error");

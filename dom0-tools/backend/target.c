@@ -32,7 +32,7 @@ static int target_open_fd(const struct target_spec *spec, const struct stat *st,
 	int fd;
 
 	/* On a block device (and there only) O_EXCL without O_CREAT asks for what is not mounted or claimed. */
-	if (S_ISBLK(st->st_mode) && spec->writable && spec->lock)
+	if (S_ISBLK(st->st_mode) && spec->writable && spec->lock && !spec->lock_at)
 		flags |= O_EXCL;
 	fd = open(spec->path, flags);
 	if (fd < 0 && errno == EBUSY)
@@ -65,7 +65,10 @@ static int target_kind(const struct target_spec *spec, const struct stat *st, st
 /* Open file description locks: they go with the descriptor, whoever holds it, and not with any other close. */
 static int target_lock(const struct target_spec *spec, int fd, struct xg_err *err)
 {
-	struct flock lock = { .l_type = spec->writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+	struct flock lock = {
+		.l_type = spec->writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = spec->lock_at,
+		.l_len = spec->lock_at != 0,	/* 0: to the end, wherever that comes to be */
+	};
 
 	if (!spec->lock || !fcntl(fd, F_OFD_SETLK, &lock))
 		return 0;
@@ -229,6 +232,7 @@ static int target_fill(const struct target_spec *spec, struct target *t, struct 
 	if (rc)
 		return rc;
 	t->writable = spec->writable;
+	t->lock_at = spec->lock_at;
 	t->memory = !t->block && target_is_memory(t->fd);
 	t->direct = spec->direct && !t->memory && target_go_direct(t);
 	target_discard(spec, t, &st);
@@ -256,10 +260,10 @@ int target_open(const struct target_spec *spec, struct target *ret, struct xg_er
 
 int target_claim(struct target *t, const char *path, struct xg_err *err)
 {
-	const struct target_spec spec = { .path = path, .writable = t->writable, .lock = true };
+	const struct target_spec spec = { .path = path, .writable = t->writable, .lock = true, .lock_at = t->lock_at };
 	int fd, rc = target_lock(&spec, t->fd, err);
 
-	if (rc || !t->block || !t->writable || t->claim)
+	if (rc || !t->block || !t->writable || t->claim || t->lock_at)
 		return rc;
 	fd = open(path, O_CLOEXEC | O_RDONLY | O_EXCL);
 	if (fd < 0)

@@ -17,12 +17,14 @@ struct target_spec {
 	bool writable;
 	bool discard;		/* offer it if the target can */
 	bool lock;		/* refuse a target that another process uses */
+	uint64_t lock_at;	/* a byte, which others that share the target do not lock; 0: all of it, and a device is claimed */
 	bool direct;		/* pass the page cache by if the target can */
 };
 
 struct target {
 	int fd;
 	int claim;		/* a second descriptor, which keeps others from the block device; 0: none */
+	uint64_t lock_at;	/* as it was wanted */
 	bool writable;
 	bool block;		/* a block device */
 	bool direct;		/* O_DIRECT */

@@ -24,6 +24,7 @@ struct xg_command_row {
 	bool bare;			/* needs neither xenstore nor the database */
 };
 
+int xg_cmd_daemon(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv);
 int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv);

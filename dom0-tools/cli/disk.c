@@ -15,7 +15,7 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 	struct xg_attached done = { .first = false };
 	struct xg_disk_spec spec;
 	struct xg_err err = XG_ERR_NONE;
-	int operands = xg_cli_options(argc, argv, "m:", &options);
+	int operands = xg_cli_options(argc, argv, "m:sP", &options);
 
 	if (operands < 2)
 		return xg_cli_usage(cli);
@@ -23,6 +23,8 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 		return xg_cli_fail(&err);
 	if (options.mode)
 		snprintf(spec.mode, sizeof(spec.mode), "%s", options.mode);
+	spec.shared = options.shared;
+	spec.listed = options.policy;
 	if (xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
 		return xg_cli_fail(&err);
 	if (cli->ops.dry_run)
@@ -74,17 +76,19 @@ static void list_line(const struct xg_guest_row *guest, const struct xg_device_r
 
 	if (!guest->away)
 		snprintf(id, sizeof(id), "%u", guest->domid);
-	printf("%-20s %5s %-8s %-6s %-12s %-6s %-24s %s\n", guest->name, id, d->vdev, d->read_only ? "ro" : "rw", d->mode,
-	       state_of(guest, d), d->driver, d->target);
+	printf("%-20s %5s %-8s %-6s %-12s %-12s %-6s %-24s %s%s\n", guest->name, id, d->vdev,
+	       d->read_only ? "ro" : "rw", d->mode, d->wish[0] ? d->wish : "-", state_of(guest, d), d->driver, d->target,
+	       d->shared ? " (shared)" : "");
 }
 
 static json_t *list_json(const struct xg_guest_row *guest, const struct xg_device_row *d)
 {
 	json_t *domid = guest->away ? json_null() : json_integer(guest->domid);
 
-	return json_pack("{s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:I}", "guest", guest->name,
-			 "domid", domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
-			 "target", d->target, "mode", d->mode, "read_only", d->read_only, "state", state_of(guest, d),
+	return json_pack("{s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:I}", "guest",
+			 guest->name, "domid", domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
+			 "target", d->target, "mode", d->mode, "wish", d->wish, "shared", d->shared,
+			 "read_only", d->read_only, "state", state_of(guest, d),
 			 "driver", d->driver, "version", d->version, "sha256", d->digest, "since",
 			 (json_int_t)d->since);
 }
@@ -153,7 +157,7 @@ int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv)
 		return xg_cli_fail(&err);
 	array = options.json ? json_array() : NULL;
 	if (!array)
-		printf("%-20s %5s %-8s %-6s %-12s %-6s %-24s %s\n", "Name", "ID", "Vdev", "Access", "Mode", "State",
+		printf("%-20s %5s %-8s %-6s %-12s %-12s %-6s %-24s %s\n", "Name", "ID", "Vdev", "Access", "Mode", "Wish", "State",
 		       "Driver", "Target");
 	rc = operands ? 0 : list_all(cli, array, &err);
 	for (i = 1; !rc && i <= operands; i++)

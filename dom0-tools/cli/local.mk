@@ -3,6 +3,7 @@ sbin_PROGRAMS += dom0-tools/cli/xengraft
 dom0_tools_cli_xengraft_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 dom0_tools_cli_xengraft_SOURCES = \
 	dom0-tools/cli/cli.h \
+	dom0-tools/cli/daemon.c \
 	dom0-tools/cli/disk.c \
 	dom0-tools/cli/inspect.c \
 	dom0-tools/cli/main.c \
@@ -28,7 +29,11 @@ install-data-local:
 		$(INSTALL_DATA) $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy
 	test -e $(DESTDIR)$(sysconfdir)/xengraft/repo.conf || \
 		$(INSTALL_DATA) $(srcdir)/driver-repo/cli/repo.conf $(DESTDIR)$(sysconfdir)/xengraft/repo.conf
+	test -e $(DESTDIR)$(sysconfdir)/xengraft/xengraft.conf || \
+		$(INSTALL_DATA) $(srcdir)/dom0-tools/daemon/xengraft.conf $(DESTDIR)$(sysconfdir)/xengraft/xengraft.conf
 uninstall-local:
+	-cmp -s $(srcdir)/dom0-tools/daemon/xengraft.conf $(DESTDIR)$(sysconfdir)/xengraft/xengraft.conf && \
+		rm -f $(DESTDIR)$(sysconfdir)/xengraft/xengraft.conf
 	-cmp -s $(srcdir)/driver-repo/cli/repo.conf $(DESTDIR)$(sysconfdir)/xengraft/repo.conf && \
 		rm -f $(DESTDIR)$(sysconfdir)/xengraft/repo.conf
 	-cmp -s $(srcdir)/dom0-tools/cli/policy $(DESTDIR)$(sysconfdir)/xengraft/policy && \

@@ -16,14 +16,19 @@
 static int cmd_help(struct xg_cli *cli, int argc, char **argv);
 
 static const struct xg_command_row commands[] = {
-	{ "disk-attach", "GUEST SPEC... [--mode MODE]", "Give a running guest a disk by a driver that Dom0 installs in it",
+	{ "daemon", "status [--json]", "Show what xengraftd is at: disks, what they should be and why, jobs",
+	  "-j, --json   as a JSON object", xg_cmd_daemon, true },
+	{ "disk-attach", "GUEST SPEC... [--mode MODE] [--shared]", "Give a running guest a disk by a driver that Dom0 installs in it",
 	  "SPEC is as in xl-disk-configuration(5): 'target,format,vdev,access' or 'key=value,...'.\n"
 	  "  xengraft disk-attach web1 /srv/data.img,raw,xvdb,rw\n"
 	  "  xengraft disk-attach web1 vdev=xvdc,access=ro,target=/dev/vg0/shared\n"
 	  "Nothing has to be installed, configured or running in the guest.\n"
 	  "-m, --mode virtual       data is copied (the default); any target\n"
 	  "           paravirtual   the device reads and writes the guest's own memory; a block device\n"
-	  "           auto          paravirtual for a block device that no other disk lies on, else virtual",
+	  "           auto          paravirtual for a block device that no other disk lies on, else virtual;\n"
+	  "                         from then on as the policy has it (xengraftd)\n"
+	  "-s, --shared  others may write to the target, too: what is on it can stand that\n"
+	  "-P, --policy  not if it was detached by hand: for xengraftd",
 	  xg_cmd_disk_attach, false },
 	{ "disk-detach", "GUEST VDEV [--force]", "Take a disk that xengraft attached away again",
 	  "-f, --force  also when it is in use in the guest: its I/O fails from then on",
@@ -42,11 +47,13 @@ static const struct xg_command_row commands[] = {
 	  "-t, --timeout MS, -f, --force, -j, --json   as for swap", xg_cmd_rollback, false },
 	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
 	  "-j, --json   as a JSON object", xg_cmd_status, false },
-	{ "swap", "GUEST VDEV virtual|paravirtual|DRIVER [--timeout MS] [--force]",
+	{ "swap", "GUEST VDEV virtual|paravirtual|auto|DRIVER [--timeout MS] [--force]",
 	  "Give a disk that is in use another driver",
+	  "The disk stays as it is told, until 'auto' hands it to the policy of xengraftd.\n"
 	  "DRIVER is the beginning of a digest: 'xengraft-repo list' has them. The guest goes on using the disk and is not told.\n"
 	  "-t, --timeout MS  how long requests may be held at most (30); past it nothing is changed, status 2\n"
 	  "-f, --force       end a backend that does not answer; what it had is done again by the new one\n"
+	  "-P, --policy      only if it is the policy's disk, and it stays so: for xengraftd\n"
 	  "-j, --json        what was done, as a JSON object", xg_cmd_swap, false },
 	{ "upgrade", "[GUEST...] [--timeout MS] [--json]", "Give disks the present driver of their mode",
 	  "All disks of the guests named, or of all guests, whose driver is another one than the images have now.\n"
@@ -80,6 +87,7 @@ static void help_all(FILE *to)
 	fprintf(to, "usage: xengraft [-v] [-N] COMMAND [ARGUMENTS]\n\n"
 		"Device drivers that the host installs in running guests.\n\n"
 		"  -v, --verbose  show each step\n  -N, --dry-run  check all, say what would be done, change nothing\n"
+		"  -U, --uuid UUID  only if GUEST is the one of this UUID, for ids are used again\n"
 		"  -V, --version  show the version\n  -h, --help     show this\n\nCommands:\n\n");
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, " %-12s  %s\n", commands[i].name, commands[i].summary);
@@ -163,13 +171,13 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "verbose", no_argument, NULL, 'v' }, { "dry-run", no_argument, NULL, 'N' },
-		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "uuid", required_argument, NULL, 'U' }, { "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	struct xg_cli cli = { .began_ms = xg_now_ms() };
 	int c, i;
 
 	(void)xg_log_open("xengraft", NULL, NULL);
-	while ((c = getopt_long(argc, argv, "+vNVh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+vNU:Vh", options, NULL)) != -1) {
 		switch (c) {
 		case 'v':
 			if (cli.verbose)	/* twice: what Xen's libraries have to say, too */
@@ -178,6 +186,9 @@ int main(int argc, char **argv)
 			break;
 		case 'N':
 			cli.ops.dry_run = true;
+			break;
+		case 'U':
+			cli.ops.uuid = optarg;
 			break;
 		case 'V':
 			printf("xengraft %s\n", PACKAGE_VERSION);

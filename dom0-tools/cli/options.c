@@ -30,7 +30,8 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 	static const struct option all[] = {
 		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' },
 		{ "forget", no_argument, NULL, 'F' }, { "timeout", required_argument, NULL, 't' },
-		{ "mode", required_argument, NULL, 'm' }, { NULL, 0, NULL, 0 },
+		{ "mode", required_argument, NULL, 'm' }, { "shared", no_argument, NULL, 's' },
+		{ "policy", no_argument, NULL, 'P' }, { NULL, 0, NULL, 0 },
 	};
 	struct option options[sizeof(all) / sizeof(all[0])];
 	unsigned int i, count = 0;
@@ -55,6 +56,12 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 		case 't':
 			if (timeout_parse(optarg, &ret->timeout_ms))
 				return -1;
+			break;
+		case 's':
+			ret->shared = true;
+			break;
+		case 'P':
+			ret->policy = true;
 			break;
 		case 'm':
 			ret->mode = optarg;

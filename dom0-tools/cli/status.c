@@ -104,12 +104,12 @@ static json_t *status_json(const struct status *st)
 		json_array_append_new(entries, json_string(hex));
 	}
 	snprintf(hex, sizeof(hex), "%#llx", (unsigned long long)st->device.device.va.v);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:i, s:i, s:s, s:o}, s:s, s:b, s:I, s:I,"
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:{s:s, s:i, s:i, s:s, s:o}, s:s, s:b, s:I, s:I,"
 			 " s:I, s:o, s:o*}",
 			 "guest", st->guest.name, "domid", (int)st->guest.domid, "vdev", st->device.vdev, "target",
 			 st->device.target, "mode", st->device.mode, "state", st->device.state, "guest_state",
 			 device_state(st), "driver", st->device.driver, "sha256", st->device.digest, "read_only",
-			 st->device.read_only, "window", "address", hex, "text_pages",
+			 st->device.read_only, "wish", st->device.wish, "shared", st->device.shared, "window", "address", hex, "text_pages",
 			 (int)st->device.device.text_pages, "data_pages", (int)st->device.device.data_pages,
 			 "half", st->device.device.half ? "B" : "A", "entry_points", entries, "backend_kind",
 			 st->backend_name ? st->backend_name : "", "backend_lives", st->backend_lives, "frontend_state", (json_int_t)st->frontend_state, "backend_state",
@@ -125,8 +125,10 @@ static void status_text(const struct status *st)
 
 	printf("disk          %s of %s (domain %u), %s\n", st->device.vdev, st->guest.name, st->guest.domid,
 	       st->device.state);
-	printf("target        %s, %s\n", st->device.target, st->device.read_only ? "read-only" : "read-write");
-	printf("driver        %s %s, %s mode\n", st->device.driver, st->device.version, st->device.mode);
+	printf("target        %s, %s%s\n", st->device.target, st->device.read_only ? "read-only" : "read-write",
+	       st->device.shared ? ", shared" : "");
+	printf("driver        %s %s, %s mode%s%s\n", st->device.driver, st->device.version, st->device.mode,
+	       st->device.wish[0] ? ", wanted " : "", st->device.wish);
 	printf("sha256        %s\n", st->device.digest);
 	printf("window        %#llx, %u pages of text and %u of data, half %s\n", (unsigned long long)d->va.v, d->text_pages,
 	       d->data_pages, d->half ? "B" : "A");

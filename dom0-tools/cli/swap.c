@@ -64,15 +64,23 @@ int xg_cmd_swap(struct xg_cli *cli, int argc, char **argv)
 	struct xg_err err = XG_ERR_NONE;
 	struct xg_cli_options options;
 	struct xg_swap_wish wish;
+	int rc;
 
-	if (xg_cli_options(argc, argv, "jft:", &options) != 3)
+	if (xg_cli_options(argc, argv, "jft:P", &options) != 3)
 		return xg_cli_usage(cli);
 	if (wish_of(&options, &wish, &err))
 		return xg_cli_fail(&err);
+	if (!strcmp(argv[3], "auto"))
+		return xg_disk_wish(&cli->ops, argv[1], argv[2], "auto", &err) ? xg_cli_fail(&err) : XG_EXIT_OK;
 	wish.driver = argv[3];
-	if (xg_disk_swap(&cli->ops, argv[1], argv[2], &wish, &done, &err))
+	wish.pin = !options.policy;
+	wish.policy = options.policy;
+	if (options.policy)
+		wish.reason = "policy";
+	rc = xg_disk_swap(&cli->ops, argv[1], argv[2], &wish, &done, &err);
+	if (rc && rc != -EALREADY)
 		return xg_cli_fail(&err);
-	if (!cli->ops.dry_run)
+	if (!rc && !cli->ops.dry_run)
 		swapped_print(&done, options.json);
 	return XG_EXIT_OK;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "dom0-tools/ops/backend_kind.h"
+#include "dom0-tools/ops/claims.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/ops.h"
 #include "dom0-tools/ops/teardown.h"
@@ -58,15 +59,20 @@ static void tell(const struct attach *a, const char *step)
 /* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
 
 /* Somebody else's disk, of whichever guest, lies on the same target. */
-static int target_shared(struct xg_ops *ops, const char *target, bool *ret, struct xg_err *err)
+static int target_shared(const struct attach *a, bool *ret, struct xg_err *err)
 {
-	struct xg_device_row *rows xg_auto_free = NULL;
-	size_t count, i;
-	int rc = xg_state_device_list(ops->state, NULL, &rows, &count, err);
+	struct xg_ops *ops = a->s->ops;
+	struct xg_claim *claims xg_auto_free = NULL;
+	struct xg_target_id id;
+	size_t count;
+	int rc;
 
 	*ret = false;
-	for (i = 0; !rc && i < count; i++)
-		*ret = *ret || !strcmp(rows[i].target, target);
+	if (xg_target_id(a->spec->target, &id))
+		return 0;
+	rc = xg_claims(ops->store, ops->state, &claims, &count, err);
+	if (!rc)
+		*ret = xg_claims_others(claims, count, &id, a->s->uuid, a->id.devid) > 0;
 	return rc;
 }
 
@@ -74,7 +80,7 @@ static int target_shared(struct xg_ops *ops, const char *target, bool *ret, stru
 static int check_auto(struct attach *a, struct xg_err *err)
 {
 	bool shared = false;
-	int rc = target_shared(a->s->ops, a->spec->target, &shared, err);
+	int rc = target_shared(a, &shared, err);
 
 	a->kind = !shared && !xg_backend_blkback.check(a->spec, NULL) ? &xg_backend_blkback : &xg_backend_process;
 	return rc;
@@ -92,6 +98,33 @@ static int check_target(struct attach *a, struct xg_err *err)
 	if (!rc && !a->kind)
 		return xg_fail(err, EINVAL, "mode '%s' is none of virtual, paravirtual and auto", mode);
 	return rc ? rc : a->kind->check(a->spec, err);
+}
+
+/* What the record needs to know of it before there is anything. */
+static void row_begin(struct attach *a)
+{
+	a->row = (struct xg_device_row){
+		.devid = a->id.devid, .read_only = a->spec->read_only, .shared = a->spec->shared, .since = time(NULL),
+	};
+	snprintf(a->row.uuid, sizeof(a->row.uuid), "%s", a->s->uuid);
+	snprintf(a->row.vdev, sizeof(a->row.vdev), "%s", a->name);
+	snprintf(a->row.target, sizeof(a->row.target), "%s", a->spec->target);
+	snprintf(a->row.wish, sizeof(a->row.wish), "%s", a->spec->mode);
+	snprintf(a->row.state, sizeof(a->row.state), "attaching");
+}
+
+static int check_wanted(struct attach *a, struct xg_err *err)
+{
+	bool unwanted = false;
+	int rc;
+
+	if (!a->spec->listed)
+		return 0;
+	rc = xg_state_unwanted(a->s->ops->state, a->s->uuid, a->id.domid, a->id.devid, &unwanted, err);
+	if (!rc && unwanted)
+		return xg_fail(err, ECANCELED, "%s of guest '%s' was detached by hand: it stays so until it is attached by hand",
+			       a->name, a->s->guest->info.name);
+	return rc;
 }
 
 static int check_vdev(struct attach *a, struct xg_err *err)
@@ -241,7 +274,12 @@ static int attach_check(struct attach *a, struct xg_err *err)
 	if (!rc)
 		rc = check_vdev(a, err);
 	if (!rc)
+		rc = check_wanted(a, err);
+	if (!rc)
 		rc = check_core(a, err);
+	row_begin(a);
+	if (!rc)
+		rc = xg_claims_check(a->s->ops, &a->row, err);
 	return rc ? rc : xg_driver_get(a->s->ops, &a->os, "xen-blkif", a->kind->mode, &a->driver, err);
 }
 
@@ -291,14 +329,20 @@ static void guest_undo(void *ctx)
 static int areas_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
+	const struct xg_areas areas = {
+		.uuid = a->s->uuid, .lock_at = xg_lock_at(a->row.shared, a->s->uuid, a->id.devid),
+	};
 	int rc;
 
 	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
+	/* Once more, on record: of two who come at once each sees the other now, so that not both get it. */
+	if (!rc)
+		rc = xg_claims_check(a->s->ops, &a->row, err);
 	/* So that a later swap can be undone, whatever the images' folder has by then. */
 	if (!rc)
 		rc = xg_state_image_put(a->s->ops->state, a->driver, err);
 	if (!rc)
-		rc = xg_connect_areas(a->s->ops->store, a->id, a->kind, a->spec, a->s->uuid, false, err);
+		rc = xg_connect_areas(a->s->ops->store, a->id, a->kind, a->spec, &areas, err);
 	if (rc)
 		(void)xg_state_device_remove(a->s->ops->state, a->s->uuid, a->id.devid, NULL);
 	return rc;
@@ -544,8 +588,13 @@ static int record_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
 
+	int rc;
+
 	snprintf(a->row.state, sizeof(a->row.state), "live");
-	return xg_state_device_put(a->s->ops->state, &a->row, err);
+	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
+	if (!rc)
+		(void)xg_state_unwanted_set(a->s->ops->state, a->s->uuid, a->id.domid, a->id.devid, false, NULL);
+	return rc;
 }
 
 /* The grants of the rings end (open_undo) only after the backend has let go of them (connect's undo). */
@@ -592,17 +641,10 @@ static void attach_begin(struct attach *a)
 	};
 	snprintf(a->op.uuid, sizeof(a->op.uuid), "%s", s->uuid);
 	snprintf(a->op.verb, sizeof(a->op.verb), "attach");
-	a->row = (struct xg_device_row){
-		.devid = a->id.devid, .read_only = a->spec->read_only, .since = time(NULL),
-	};
-	snprintf(a->row.uuid, sizeof(a->row.uuid), "%s", s->uuid);
-	snprintf(a->row.vdev, sizeof(a->row.vdev), "%s", a->name);
-	snprintf(a->row.target, sizeof(a->row.target), "%s", a->spec->target);
 	snprintf(a->row.mode, sizeof(a->row.mode), "%s", a->kind->mode);
 	snprintf(a->row.digest, sizeof(a->row.digest), "%s", a->driver->digest);
 	snprintf(a->row.driver, sizeof(a->row.driver), "%s-%s", a->driver->note.device, a->driver->note.mode);
 	snprintf(a->row.version, sizeof(a->row.version), "%s", a->driver->note.version);
-	snprintf(a->row.state, sizeof(a->row.state), "attaching");
 }
 
 static int attach_work(struct attach *a, struct xg_err *err)

@@ -67,13 +67,13 @@ static int blkback_check(const struct xg_disk_spec *spec, struct xg_err *err)
 	return 0;
 }
 
-static int blkback_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, bool shared,
+static int blkback_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
 			 struct xg_err *err)
 {
 	char device[32];
 	struct stat st;
 
-	(void)shared;
+	(void)a;
 	if (stat(spec->target, &st))
 		return xg_fail_errno(err, errno, "target %s", spec->target);
 	/* What a hotplug script would have written: there is none for us, and none is wanted. */

@@ -31,7 +31,8 @@ struct xg_backend_kind {
 	/* Can it serve this disk? Changes nothing. -EINVAL, or stat's. */
 	int (*check)(const struct xg_disk_spec *spec, struct xg_err *err);
 	/* What its area has besides what all have; within the transaction that makes it. */
-	int (*nodes)(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, bool shared, struct xg_err *err);
+	int (*nodes)(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
+		     struct xg_err *err);
 	/* Waits until it is ready and has filled in b->offer. PROGRAM: xengraft-backend's path. */
 	int (*start)(struct xg_store *s, const char *program, struct xg_link_id id, struct xg_backend *b,
 		     struct xg_err *err);
@@ -61,7 +62,13 @@ uint32_t xg_blkback_queues(uint32_t most);
  * Waits until nobody has the target open as a backend of ours does, and nothing that it had begun is under way: a
  * process that was killed leaves behind what its device is still at. -EBUSY after ten seconds.
  */
-int xg_target_settle(const char *target, bool read_only, struct xg_err *err);
+int xg_target_settle(const char *target, bool read_only, uint64_t lock_at, struct xg_err *err);
+/*
+ * Who shares a target does not lock all of it, but a byte far behind its end that is this disk's own: so that the disks
+ * that share it are let in, others are not, and one can still see when a backend that was killed has let go of it.
+ * 0: not shared.
+ */
+uint64_t xg_lock_at(bool shared, const char *uuid, uint32_t devid);
 
 /* Nodes below DIR. */
 struct xg_node {

@@ -42,23 +42,23 @@ static bool target_is_block_device(const char *target)
 	return !stat(target, &st) && S_ISBLK(st.st_mode);
 }
 
-struct areas {
+struct making {
 	struct xg_link_id id;
 	const struct xg_backend_kind *kind;
 	const struct xg_disk_spec *spec;
-	const char *uuid;
-	bool shared;
+	const struct xg_areas *a;
 };
 
-static int areas_write(struct xg_store *s, const struct areas *a, struct xg_err *err)
+static int areas_write(struct xg_store *s, const struct making *made, struct xg_err *err)
 {
-	const struct xg_disk_spec *spec = a->spec;
-	struct xg_link_id id = a->id;
+	const struct xg_disk_spec *spec = made->spec;
+	const struct xg_areas *a = made->a;
+	struct xg_link_id id = made->id;
 	char front[XG_STORE_PATH_MAX], back[XG_STORE_PATH_MAX], domid[16], devid[16], root[XG_STORE_PATH_MAX];
 	int rc;
 
 	xg_frontend_path(id, front);
-	a->kind->path(id, back);
+	made->kind->path(id, back);
 	snprintf(domid, sizeof(domid), "%u", id.domid);
 	snprintf(devid, sizeof(devid), "%u", id.devid);
 	snprintf(root, sizeof(root), "/local/domain/%u/xengraft", id.domid);
@@ -73,7 +73,7 @@ static int areas_write(struct xg_store *s, const struct areas *a, struct xg_err 
 	if (!rc && (!spec->discard || spec->read_only))
 		rc = xg_nodes_write(s, back, XG_NODES({ "discard-enable", "0" }), err);
 	if (!rc)
-		rc = a->kind->nodes(s, back, spec, a->shared, err);
+		rc = made->kind->nodes(s, back, spec, a, err);
 	/* What is made below it has its permissions: docs/misc/xenstore.txt, MKDIR. */
 	if (!rc)
 		rc = xg_store_mkdir(s, root, 0, id.domid, err);
@@ -87,24 +87,24 @@ static int areas_write(struct xg_store *s, const struct areas *a, struct xg_err 
 static int areas_make(struct xg_store *s, void *ctx, struct xg_err *err)
 {
 	char back[XG_STORE_PATH_MAX], state[XG_STORE_PATH_MAX + 8];
-	const struct areas *a = ctx;
+	const struct making *made = ctx;
 	uint64_t there;
 	int rc;
 
-	a->kind->path(a->id, back);
+	made->kind->path(made->id, back);
 	snprintf(state, sizeof(state), "%s/state", back);
 	rc = xg_store_read_u64(s, state, &there, err);
 	if (!rc)
 		return xg_fail(err, EEXIST, "%s is in use", back);
-	return rc == -ENOENT ? areas_write(s, a, err) : rc;
+	return rc == -ENOENT ? areas_write(s, made, err) : rc;
 }
 
 int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
-		     const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err)
+		     const struct xg_disk_spec *spec, const struct xg_areas *a, struct xg_err *err)
 {
-	struct areas a = { id, kind, spec, uuid, shared };
+	struct making made = { id, kind, spec, a };
 
-	return xg_store_transaction(s, areas_make, &a, err);
+	return xg_store_transaction(s, areas_make, &made, err);
 }
 
 /* PATH with all below it, and then what is empty above it, LEVELS of it. */

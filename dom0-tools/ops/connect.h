@@ -30,12 +30,16 @@ void xg_frontend_state(struct xg_store *s, struct xg_link_id id, unsigned int st
 /* Tells the backend whose area is BACK that it shall not wait for its frontend to come back. */
 void xg_backend_offline(struct xg_store *s, const char *back);
 
-/*
- * Creates both areas, states Initialising. -EEXIST when the backend's is there already. SHARED: another backend has the
- * target open, and knows.
- */
+/* What areas are made for. */
+struct xg_areas {
+	const char *uuid;	/* the guest's */
+	bool beside;		/* another backend of this disk has the target open, and knows */
+	uint64_t lock_at;	/* xg_lock_at() */
+};
+
+/* Creates both areas, states Initialising. -EEXIST when the backend's is there already. */
 int xg_connect_areas(struct xg_store *s, struct xg_link_id id, const struct xg_backend_kind *kind,
-		     const struct xg_disk_spec *spec, const char *uuid, bool shared, struct xg_err *err);
+		     const struct xg_disk_spec *spec, const struct xg_areas *a, struct xg_err *err);
 /* Whichever kind of backend they are for. */
 int xg_connect_areas_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 

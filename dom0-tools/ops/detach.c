@@ -123,6 +123,8 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 	snprintf(row.state, sizeof(row.state), "detaching");
 	rc = xg_state_operation_put(s->ops->state, &op, err);
 	if (!rc)
+		rc = xg_state_unwanted_set(s->ops->state, s->uuid, id.domid, id.devid, true, err);
+	if (!rc)
 		rc = xg_state_device_put(s->ops->state, &row, err);
 	if (!rc)
 		rc = xg_teardown(s->ops, core, id, &row, err);

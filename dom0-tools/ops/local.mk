@@ -6,6 +6,8 @@ dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/backend_kind.c \
 	dom0-tools/ops/backend_kind.h \
 	dom0-tools/ops/backend_process.c \
+	dom0-tools/ops/claims.c \
+	dom0-tools/ops/claims.h \
 	dom0-tools/ops/connect.c \
 	dom0-tools/ops/connect.h \
 	dom0-tools/ops/detach.c \

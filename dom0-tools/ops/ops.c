@@ -163,6 +163,8 @@ int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **
 		return rc;
 	xg_uuid_text(s->guest->info.uuid, s->uuid);
 	rc = session_guest_check(&s->guest->info, err);
+	if (!rc && ops->uuid && strcmp(ops->uuid, s->uuid))
+		rc = xg_fail(err, ESRCH, "guest '%s' is %s, not %s", s->guest->info.name, s->uuid, ops->uuid);
 	if (!rc)
 		rc = xg_policy_check(ops->policy, s->guest->info.name, s->uuid, err);
 	if (!rc)

@@ -28,6 +28,7 @@ struct xg_ops {
 	char boot[XG_UUID_TEXT];	/* which boot of this host it is */
 	unsigned int generate_ms;	/* how long that may take */
 	bool dry_run;
+	const char *uuid;		/* the guest that is meant, for ids are used again; NULL: whichever has the name */
 	/* May be NULL. A step begins ("inspect the guest"), or something is worth telling (notice). */
 	void (*progress)(void *ctx, const char *step);
 	void (*notice)(void *ctx, const char *text);
@@ -50,9 +51,10 @@ struct xg_session {
 };
 
 /*
- * Opens GUEST for work: policy, lock, recovery. -EPERM: the policy says no; -EAGAIN: locked by another
- * operation for longer than ten seconds, or back from elsewhere and not to be recognised yet; -EINVAL: paused, shutting
- * down or crashed; -EEXIST: another domain that runs has its UUID, and is the one on record; -EPROTO: what another version
+ * Opens GUEST for work: policy, lock, recovery. -ESRCH: it is not the one that ops->uuid means; -EPERM: the policy
+ * says no; -EAGAIN: locked by another operation for longer than ten seconds, or back from elsewhere and not to be
+ * recognised yet; -EINVAL: paused, shutting down or crashed; -EEXIST: another domain that runs has its UUID, and is the
+ * one on record; -EPROTO: what another version
  * of this program left unfinished cannot be read.
  */
 int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err);
@@ -105,6 +107,9 @@ struct xg_swap_wish {
 	const char *reason;		/* for the history: "swap", "upgrade", "rollback" */
 	unsigned int deadline_ms;	/* of the hold; 0: 30; at most XG_SWAP_WISH_MAX_MS */
 	bool force;			/* a backend that does not answer is ended, and what it had is done again */
+	bool pin;			/* the disk stays in that mode: the policy leaves it alone from now on */
+	bool policy;			/* for who carries out the policy: -ECANCELED when it is not the policy's disk,
+					 * -EALREADY when it is in that mode */
 };
 
 struct xg_swapped {
@@ -119,6 +124,8 @@ struct xg_swapped {
  */
 int xg_disk_swap(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
 		 struct xg_swapped *ret, struct xg_err *err);
+/* Hands a disk to the policy (WISH "auto") or takes it away from it (""). Its driver stays. -ENOENT. */
+int xg_disk_wish(struct xg_ops *ops, const char *guest, const char *vdev, const char *wish, struct xg_err *err);
 /* Back to the driver before the last swap: -ENOENT when there was none. WISH: deadline and force count. */
 int xg_disk_rollback(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
 		     struct xg_swapped *ret, struct xg_err *err);

@@ -74,6 +74,9 @@ static int check_row(struct swap *w, const char *vdev, struct xg_err *err)
 		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
 	if (rc)
 		return rc;
+	if (w->wish->policy && strcmp(w->row.wish, "auto"))
+		return xg_fail(err, ECANCELED, "disk %s of guest '%s' is not the policy's any more", w->name,
+			       s->guest->info.name);
 	if (strcmp(w->row.state, "live"))
 		return xg_fail(err, EINVAL, "disk %s of guest '%s' is %s: it cannot be swapped", w->name,
 			       s->guest->info.name, w->row.state);
@@ -124,6 +127,8 @@ static int check_image(struct swap *w, struct xg_err *err)
 	w->kind = xg_backend_kind_of(w->image->note.mode);
 	if (!w->kind)
 		return xg_fail(err, EINVAL, "no backend serves a driver of mode '%s'", w->image->note.mode);
+	if (w->wish->policy && w->kind == w->from_kind)
+		return xg_fail(err, EALREADY, "disk %s is in mode %s", w->name, w->kind->mode);
 	return 0;
 }
 
@@ -134,7 +139,7 @@ static int check_spec(struct swap *w, struct xg_err *err)
 	uint64_t discard, removable;
 	int rc;
 
-	w->spec = (struct xg_disk_spec){ .read_only = w->row.read_only };
+	w->spec = (struct xg_disk_spec){ .read_only = w->row.read_only, .shared = w->row.shared };
 	snprintf(w->spec.target, sizeof(w->spec.target), "%s", w->row.target);
 	snprintf(w->spec.vdev, sizeof(w->spec.vdev), "%s", w->row.vdev);
 	snprintf(w->spec.format, sizeof(w->spec.format), "raw");
@@ -193,6 +198,11 @@ static bool is_replay(const void *ctx)
 	return w->replay;
 }
 
+static uint64_t lock_at(const struct swap *w)
+{
+	return xg_lock_at(w->row.shared, w->s->uuid, w->row.devid);
+}
+
 static void areas_undo(void *ctx)
 {
 	struct swap *w = ctx;
@@ -207,13 +217,14 @@ static int areas_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
 	struct xg_session *s = w->s;
+	const struct xg_areas areas = { .uuid = s->uuid, .beside = true, .lock_at = lock_at(w) };
 	int rc;
 
 	rc = xg_state_next_put(s->ops->state, &w->next, err);
 	if (!rc)
 		rc = xg_state_image_put(s->ops->state, w->image, err);
 	if (!rc)
-		rc = xg_connect_areas(s->ops->store, w->to, w->kind, &w->spec, s->uuid, true, err);
+		rc = xg_connect_areas(s->ops->store, w->to, w->kind, &w->spec, &areas, err);
 	if (rc)
 		(void)xg_state_next_remove(s->ops->state, s->uuid, w->to.devid, NULL);
 	return rc;
@@ -319,7 +330,7 @@ static int old_run(void *ctx, struct xg_err *err)
 
 	if (!rc && lives)
 		rc = w->from_kind->kill(w->s->ops->store, w->from, err);
-	return rc ? rc : xg_target_settle(w->spec.target, w->spec.read_only, err);
+	return rc ? rc : xg_target_settle(w->spec.target, w->spec.read_only, lock_at(w), err);
 }
 
 /* The command was given and not answered, or the guest is gone: nobody knows. */
@@ -353,7 +364,7 @@ static void switch_undo(void *ctx)
 		return;
 	rc = xg_swap_switch(w->core, &w->row.device, DEADLINE_MS, false, w->name, &back, NULL);
 	if (rc == -EAGAIN && !w->kind->kill(w->s->ops->store, w->to, NULL) &&
-	    !xg_target_settle(w->spec.target, w->spec.read_only, NULL))
+	    !xg_target_settle(w->spec.target, w->spec.read_only, lock_at(w), NULL))
 		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
 	w->switched = rc != 0;
 	w->owed = rc != 0;
@@ -480,6 +491,8 @@ static void swap_begin(struct swap *w)
 	w->next = w->row;
 	w->next.device = device;
 	snprintf(w->next.mode, sizeof(w->next.mode), "%s", w->kind->mode);
+	if (w->wish->pin)
+		snprintf(w->next.wish, sizeof(w->next.wish), "%s", w->kind->mode);
 	snprintf(w->next.digest, sizeof(w->next.digest), "%s", w->image->digest);
 	snprintf(w->next.driver, sizeof(w->next.driver), "%s-%s", w->image->note.device, w->image->note.mode);
 	snprintf(w->next.version, sizeof(w->next.version), "%s", w->image->note.version);
@@ -610,6 +623,26 @@ int xg_disk_swap(struct xg_ops *ops, const char *guest, const char *vdev, const 
 	return rc ? rc : swap_in(s, vdev, wish, ret, err);
 }
 
+int xg_disk_wish(struct xg_ops *ops, const char *guest, const char *vdev, const char *wish, struct xg_err *err)
+{
+	struct xg_session *s xg_auto(xg_session_close_p) = NULL;
+	struct xg_device_row row;
+	uint32_t devid;
+	char name[32];
+	int rc = xg_vdev_parse(vdev, &devid, name, err);
+
+	if (!rc)
+		rc = xg_session_open(ops, guest, &s, err);
+	if (!rc)
+		rc = xg_state_device_get(ops->state, s->uuid, devid, &row, err);
+	if (rc == -ENOENT && s)
+		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
+	if (rc || ops->dry_run)
+		return rc;
+	snprintf(row.wish, sizeof(row.wish), "%s", wish);
+	return xg_state_device_put(ops->state, &row, err);
+}
+
 /* ---- rollback, upgrade --------------------------------------------------------------------------------------------- */
 
 /* The last swap of the disk as it is now: not of one that had its number before. */
@@ -663,6 +696,7 @@ int xg_disk_rollback(struct xg_ops *ops, const char *guest, const char *vdev, co
 	own.driver = NULL;
 	own.image = image;
 	own.reason = "rollback";
+	own.pin = true;
 	return swap_in(s, vdev, &own, ret, err);
 }
 

@@ -11,6 +11,7 @@
 static const char *log_program = "xengraft";
 static enum xg_log_level log_most = XG_LOG_INFO;
 static int log_fd = -1;
+static bool log_numbered;
 
 int xg_log_open(const char *program, const char *path, struct xg_err *err)
 {
@@ -30,6 +31,11 @@ int xg_log_open(const char *program, const char *path, struct xg_err *err)
 void xg_log_level_set(enum xg_log_level most)
 {
 	log_most = most;
+}
+
+void xg_log_priorities(bool on)
+{
+	log_numbered = on;
 }
 
 void xg_log_close(void)
@@ -61,6 +67,7 @@ static void log_to_file(const char *text)
 
 void xg_log(enum xg_log_level level, const char *fmt, ...)
 {
+	static const int priorities[] = { 3, 4, 6, 7 };	/* syslog(3)'s */
 	char text[512];
 	va_list ap;
 
@@ -69,7 +76,10 @@ void xg_log(enum xg_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", log_program, text);
+	if (log_numbered)
+		fprintf(stderr, "<%d>%s\n", priorities[level], text);
+	else
+		fprintf(stderr, "%s: %s\n", log_program, text);
 	if (log_fd >= 0)
 		log_to_file(text);
 }

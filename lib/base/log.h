@@ -6,6 +6,8 @@
 #ifndef XG_BASE_LOG_H
 #define XG_BASE_LOG_H
 
+#include <stdbool.h>
+
 #include "lib/base/err.h"
 
 enum xg_log_level { XG_LOG_ERROR, XG_LOG_WARN, XG_LOG_INFO, XG_LOG_DEBUG };
@@ -16,6 +18,8 @@ enum xg_log_level { XG_LOG_ERROR, XG_LOG_WARN, XG_LOG_INFO, XG_LOG_DEBUG };
  */
 int xg_log_open(const char *program, const char *path, struct xg_err *err);
 void xg_log_level_set(enum xg_log_level most);
+/* On stderr each line begins with its priority, as the journal takes it, instead of PROGRAM: sd-daemon(3). */
+void xg_log_priorities(bool on);
 void xg_log_close(void);
 
 void xg_log(enum xg_log_level level, const char *fmt, ...)

@@ -17,7 +17,10 @@ struct xg_disk_spec {
 	bool read_only, removable, cdrom;
 	bool discard;		/* as asked for; true when the SPEC is silent, as xl has it */
 	bool direct_io_safe;
-	char mode[16];		/* not of the SPEC: "virtual", "paravirtual", "auto"; "": virtual */
+	/* Not of the SPEC, but beside it: */
+	char mode[16];		/* "virtual", "paravirtual", "auto"; "": virtual */
+	bool shared;		/* others may write to the target, too */
+	bool listed;		/* it stands in the domain's own list: not against who detached it by hand */
 };
 
 /* COUNT words as on a command line. -EINVAL with what libxlutil said. */

@@ -68,7 +68,8 @@ struct xg_guest {
 struct xg_domain {
 	uint32_t domid;
 	uint8_t uuid[16];
-	bool dying;
+	bool dying, shutdown, paused;
+	bool running_once;	/* it has had CPU time */
 };
 
 int xg_domains(struct xg_domain **ret, size_t *ret_count, struct xg_err *err);

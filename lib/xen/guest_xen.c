@@ -446,7 +446,11 @@ static int domains_list(xc_interface *xch, struct xg_domain **rows, size_t *coun
 		for (i = 0; i < n; i++) {
 			struct xg_domain *d = &more[(*count)++];
 
-			*d = (struct xg_domain){ .domid = info[i].domain, .dying = info[i].flags & XEN_DOMINF_dying };
+			*d = (struct xg_domain){
+				.domid = info[i].domain, .dying = info[i].flags & XEN_DOMINF_dying,
+				.shutdown = info[i].flags & XEN_DOMINF_shutdown,
+				.paused = info[i].flags & XEN_DOMINF_paused, .running_once = info[i].cpu_time > 0,
+			};
 			memcpy(d->uuid, info[i].handle, sizeof(d->uuid));
 		}
 		next = info[n - 1].domain + 1;

@@ -7,6 +7,8 @@ lib_xen_libxgxen_a_SOURCES = \
 	lib/xen/blkif.h \
 	lib/xen/disk_spec.c \
 	lib/xen/disk_spec.h \
+	lib/xen/domain_config.c \
+	lib/xen/domain_config.h \
 	lib/xen/evtchn.c \
 	lib/xen/evtchn.h \
 	lib/xen/frames.c \

@@ -8,6 +8,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_optin \
 	tests/unit/test_policy \
 	tests/unit/test_reconnect \
+	tests/unit/test_sharing \
 	tests/unit/test_stage1 \
 	tests/unit/test_state \
 	tests/unit/test_swap \
@@ -68,6 +69,10 @@ tests_unit_test_reconnect_SOURCES = tests/unit/test_reconnect.c $(XG_RIG_SOURCES
 tests_unit_test_reconnect_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_reconnect_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_reconnect_LDADD = $(XG_RIG_LIBS)
+tests_unit_test_sharing_SOURCES = tests/unit/test_sharing.c $(XG_RIG_SOURCES)
+tests_unit_test_sharing_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_sharing_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_sharing_LDADD = $(XG_RIG_LIBS)
 
 tests_unit_test_swap_SOURCES = tests/unit/test_swap.c $(XG_RIG_SOURCES)
 tests_unit_test_swap_CFLAGS = $(XG_TEST_CFLAGS)

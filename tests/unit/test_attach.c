@@ -127,6 +127,7 @@ START_TEST(second_disk_uses_the_personality_that_is_there)
 {
 	struct xg_attached a;
 
+	rig.spec.shared = true;
 	OK(attach);
 	strcpy(rig.spec.vdev, "xvdc");
 	ck_assert_int_eq(rig_attach(&a, NULL), 0);
@@ -171,6 +172,7 @@ END_TEST
 
 START_TEST(dry_run_changes_nothing)
 {
+	rig.spec.shared = true;
 	rig.dry_run = true;
 	OK(attach);
 	ck_assert_ptr_nonnull(strstr(rig.steps, "find the personality"));
@@ -1006,6 +1008,7 @@ static void guest_reboots(void)
 
 START_TEST(guest_that_rebooted_gets_its_disk_anew)
 {
+	rig.spec.shared = true;
 	OK(attach);
 	guest_reboots();
 	FAILS(detach, -ESTALE, "the personality is not where it was");

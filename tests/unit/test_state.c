@@ -77,6 +77,7 @@ static struct xg_device_row device_row(const char *uuid, uint32_t devid)
 		.device = { .va = { UINT64_C(0xffffffffc0100000) + devid },
 			    .data_va = { UINT64_C(0xffffffffd0100000) + devid }, .text_pages = 8, .data_pages = 5 },
 		.driver = "blkif-virtual", .version = "0.1.0", .state = "live", .since = 1234567890123,
+		.wish = "auto", .shared = true,
 	};
 	unsigned int i;
 
@@ -353,6 +354,7 @@ static void database_of_version_1(void)
 	raw_sql("ALTER TABLE guest DROP COLUMN data_va; ALTER TABLE guest DROP COLUMN module;"
 		"ALTER TABLE guest DROP COLUMN boot; ALTER TABLE guest DROP COLUMN away;"
 		"ALTER TABLE device DROP COLUMN data_va; ALTER TABLE device DROP COLUMN half;"
+		"ALTER TABLE device DROP COLUMN wish; ALTER TABLE device DROP COLUMN shared; DROP TABLE unwanted;"
 		"DROP TABLE next; DROP TABLE history; DROP TABLE image;"
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
 		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* daemon status: asks xengraftd what it is at. */
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "dom0-tools/cli/cli.h"
+#include "dom0-tools/cli/options.h"
+
+#define ANSWER_MAX (16u << 20)	/* bytes: some hundred a disk and a job */
+#define ANSWER_S 10
+
+static int daemon_connect(int *ret, struct xg_err *err)
+{
+	const char *dir = secure_getenv("XENGRAFT_RUNDIR");
+	const struct timeval limit = { .tv_sec = ANSWER_S };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd;
+
+	if ((size_t)snprintf(at.sun_path, sizeof(at.sun_path), "%s/xengraftd.sock", dir && dir[0] ? dir : XG_RUNDIR) >=
+	    sizeof(at.sun_path))
+		return xg_fail_errno(err, ENAMETOOLONG, "%.80s...", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return xg_fail_errno(err, errno, "socket");
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at))) {
+		int code = errno;
+
+		close(fd);
+		if (code == ENOENT || code == ECONNREFUSED)
+			return xg_fail(err, ENOENT, "xengraftd does not run (%s)", at.sun_path);
+		return xg_fail_errno(err, code, "%s", at.sun_path);
+	}
+	*ret = fd;
+	return 0;
+}
+
+/* All that it says until it closes. */
+static int daemon_ask(const char *request, json_t **ret, struct xg_err *err)
+{
+	char *text xg_auto_free = malloc(ANSWER_MAX);
+	int fd xg_auto_close = -1;
+	size_t size = 0;
+	ssize_t got = 1;
+	int rc = daemon_connect(&fd, err);
+
+	if (rc)
+		return rc;
+	if (!text)
+		return xg_fail_errno(err, ENOMEM, "xengraftd's answer");
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
+		return xg_fail_errno(err, errno, "xengraftd");
+	while (got > 0 && size < ANSWER_MAX) {
+		got = recv(fd, text + size, ANSWER_MAX - size, 0);
+		size += got > 0 ? (size_t)got : 0;
+	}
+	if (got < 0)
+		return xg_fail_errno(err, errno, "xengraftd has not answered");
+	*ret = json_loadb(text, size, 0, NULL);
+	return *ret ? 0 : xg_fail(err, EPROTO, "xengraftd's answer is no JSON");
+}
+
+static const char *text_of(json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static long long number_of(json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void disks_print(json_t *disks)
+{
+	json_t *k;
+	size_t i;
+
+	if (!json_array_size(disks))
+		return;
+	printf("\n%-20s %5s %-8s %-12s %-12s %-12s %s\n", "Name", "ID", "Vdev", "Wish", "Mode", "Should be", "Why");
+	json_array_foreach(disks, i, k)
+		printf("%-20s %5lld %-8s %-12s %-12s %-12s %s%s\n", text_of(k, "guest"), number_of(k, "domid"),
+		       text_of(k, "vdev"), text_of(k, "wish")[0] ? text_of(k, "wish") : "-", text_of(k, "mode"),
+		       text_of(k, "should"), text_of(k, "why"),
+		       json_is_false(json_object_get(k, "backend_lives")) ? "; its backend is gone" : "");
+}
+
+static void jobs_print(json_t *jobs)
+{
+	json_t *k;
+	size_t i;
+
+	if (!json_array_size(jobs))
+		return;
+	printf("\n%-10s %5s %-8s %-12s %-9s %5s %8s  %s\n", "Job", "ID", "Vdev", "Mode", "State", "Tries", "Wait s", "Why");
+	json_array_foreach(jobs, i, k) {
+		printf("%-10s %5lld %-8s %-12s %-9s %5lld %8.1f  %s\n", text_of(k, "job"), number_of(k, "domid"),
+		       text_of(k, "vdev"), text_of(k, "mode"), text_of(k, "state"), number_of(k, "tries"),
+		       (double)number_of(k, "wait_ms") / 1000, text_of(k, "why"));
+		if (text_of(k, "last_error")[0])
+			printf("  last time: %s\n", text_of(k, "last_error"));
+	}
+}
+
+static void status_print(json_t *answer)
+{
+	printf("xengraftd %s, process %lld, for %lld s; %lld domains; jobs: %lld ended, %lld of them failed\n",
+	       text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "up_ms") / 1000,
+	       number_of(answer, "domains"), number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
+	if (text_of(answer, "trouble")[0])
+		printf("cannot look: %s\n", text_of(answer, "trouble"));
+	disks_print(json_object_get(answer, "disks"));
+	jobs_print(json_object_get(answer, "jobs"));
+}
+
+int xg_cmd_daemon(struct xg_cli *cli, int argc, char **argv)
+{
+	struct xg_err err = XG_ERR_NONE;
+	struct xg_cli_options options;
+	json_t *answer = NULL;
+
+	if (xg_cli_options(argc, argv, "j", &options) != 1 || strcmp(argv[1], "status"))
+		return xg_cli_usage(cli);
+	if (daemon_ask("status\n", &answer, &err))
+		return xg_cli_fail(&err);
+	if (options.json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		status_print(answer);
+	}
+	json_decref(answer);
+	return XG_EXIT_OK;
+}

@@ -1,0 +1,225 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
+# Arguments: the cases, in order; the last run of them all is `shared reload killed storm`. Wants an NVMe disk.
+. "${0%/*}/t-lib.sh"
+
+nvme=/dev/nvme0n1
+conf=/etc/xengraft/xengraft.conf
+log=/root/xengraftd.log
+
+# Emulated, with two runs beside each other, a guest takes half a minute and a job some seconds.
+patience=120
+
+daemon_start()
+{
+	xengraftd --foreground >>$log 2>&1 &
+	daemon=$!
+	until_true "the daemon answers" xengraft daemon status
+}
+
+daemon_stop()
+{
+	kill -TERM $daemon
+	wait $daemon
+}
+
+daemon_kill()
+{
+	kill -KILL $daemon
+	wait $daemon || :
+}
+
+# until_true WHAT COMMAND...: waits for it, and says what came of it when it does not come.
+until_true()
+{
+	t_what=$1
+	shift
+	t_left=$patience
+	until "$@" >/dev/null 2>&1; do
+		if [ $t_left = 0 ]; then
+			echo "waited in vain: $t_what"
+			xengraft daemon status
+			xengraft disk-list
+			tail -n 30 $log
+			return 1
+		fi
+		t_left=$((t_left - 1))
+		sleep 1
+	done
+}
+
+field() { xengraft disk-list --json "$1" 2>/dev/null | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+mode_is() { [ "$(field "$1" mode)" = "$2" ] && [ "$(field "$1" state)" = live ]; }
+modes_are() { t_mode=$1; shift; for t_g; do mode_is "$t_g" "$t_mode" || return 1; done; }
+disks_are() { [ "$(xengraft disk-list --json | grep -c '"state": "live"')" = "$1" ]; }
+# Nothing runs and nothing is wanted any more.
+at_rest() { xengraft daemon status --json | grep -q '"jobs": \[\]'; }
+swaps_of() { xengraft history --json "$1" | grep -c '"reason"' || :; }
+
+t_clear_up()
+{
+	for g in $(lab-guest list); do lab-guest stop "$g"; done
+	[ -z "$daemon" ] || daemon_kill
+	daemon=''
+}
+
+# Verified data at some depth in the guest's own part of the disk: from so many MiB on.
+load_start()
+{
+	lab-guest exec "$1" "rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k \
+		--iodepth=8 --offset=${2}M --size=8M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=256 \
+		--time_based --runtime=3600 --output=/run/fio.out >/run/fio.err 2>&1; echo \$? >/run/fio.status) & sleep 1; test ! -e /run/fio.status"
+}
+
+load_ended_well()
+{
+	lab-guest exec "$1" 'test ! -e /run/fio.status && killall -INT fio
+		n=0; while [ ! -e /run/fio.status ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
+		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
+		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
+}
+
+guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$nvme,mode=auto,shared=1' ]"; }
+
+# Three guests on one NVMe disk come and go.
+shared()
+{
+	printf 'settle = 2\n' >$conf
+	daemon_start
+	guest_start one
+	until_true "one alone: paravirtual" modes_are paravirtual one
+	load_start one 0
+	guest_start two
+	until_true "one and two: virtual" modes_are virtual one two
+	load_start two 16
+	guest_start three
+	until_true "three of them: virtual" modes_are virtual one two three
+	load_ended_well two
+	lab-guest stop two
+	until_true "two are left" at_rest
+	modes_are virtual one three
+	lab-guest stop three
+	until_true "one is left: paravirtual" modes_are paravirtual one
+	load_ended_well one
+	xengraft history one
+	until_true "rest" at_rest
+	t_same "swaps of one" "$(swaps_of one)" 2
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "all swept" disks_are 0
+	daemon_stop
+	echo "NOTE held ms: $(xengraft history --json one | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | awk '{ printf "%.2f ", $1 / 1e6 }')"
+}
+
+# A file that is wrong changes nothing; what was done by hand stays as it is.
+reload()
+{
+	printf 'settle = 0\n' >$conf
+	daemon_start
+	guest_start one
+	until_true "the list's disk" mode_is one paravirtual
+	printf 'settle = 0\njobs = none\n' >$conf
+	kill -HUP $daemon
+	until_true "the complaint" grep -q "not reloaded: $conf:2: jobs is a number from 1 to 64" $log
+	xengraftd --check-config $conf 2>&1 | grep -F "$conf:2:"
+	printf 'settle = 0\njobs = 2\n' >$conf
+	xengraftd --check-config $conf
+	xengraft disk-detach one xvdb
+	kill -HUP $daemon
+	until_true "the reload" grep -q "$conf reloaded" $log
+	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 1 disk' $log) -ge 2 ]"
+	until_true "rest" at_rest
+	disks_are 0
+	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
+	xengraft disk-attach one vdev=xvdb,target=$nvme --mode virtual
+	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
+	mode_is one virtual
+	xengraft swap one xvdb auto
+	until_true "the policy's again" mode_is one paravirtual
+	xengraft swap one xvdb virtual
+	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
+	until_true "rest" at_rest
+	mode_is one virtual
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "all swept" disks_are 0
+	daemon_stop
+}
+
+# Killed again and again, at whatever it is at: the next one goes on, and the end is the same.
+killed()
+{
+	printf 'settle = 0\nretry-most = 3\n' >$conf
+	daemon_start
+	guest_start one &
+	starting=$!
+	for ms in 2000 500 1000 3000 700 1500; do
+		usleep "${ms}000"
+		daemon_kill
+		daemon_start
+	done
+	wait $starting
+	until_true "one alone: paravirtual" mode_is one paravirtual
+	load_start one 0
+	guest_start two &
+	starting=$!
+	for ms in 9000 600 1100 900 1700 400; do
+		usleep "${ms}000"
+		daemon_kill
+		daemon_start
+	done
+	wait $starting
+	until_true "one and two: virtual" modes_are virtual one two
+	until_true "rest" at_rest
+	# Without a daemon nothing is missing but what it would do.
+	daemon_kill
+	load_ended_well one
+	lab-guest stop two
+	daemon_start
+	until_true "one is left: paravirtual" mode_is one paravirtual
+	until_true "rest" at_rest
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "all swept" disks_are 0
+	daemon_stop
+	t_same backends "$(t_backends)" 0
+}
+
+# Several domains at once: all are served, so many at a time.
+storm()
+{
+	printf 'jobs = 2\n' >$conf
+	daemon_start
+	for n in 1 2 3 4; do
+		truncate -s 16M /root/storm$n.img
+		lab-guest start s$n --config "xengraft = [ 'vdev=xvdb,target=/root/storm$n.img' ]" &
+	done
+	most=0 t_left=$patience
+	until disks_are 4; do
+		now=$(xengraft daemon status --json | grep -c '"state": "running"' || :)
+		[ "$now" -le $most ] || most=$now
+		t_left=$((t_left - 1))
+		[ $t_left -gt 0 ] || { xengraft daemon status; tail -n 30 $log; return 1; }
+		sleep 1
+	done
+	wait_starts
+	echo "NOTE jobs at once, most seen: $most"
+	[ $most -le 2 ]
+	until_true "rest" at_rest
+	for n in 1 2 3 4; do
+		t_same "mode of s$n" "$(field s$n mode)" virtual
+		lab-guest stop s$n
+	done
+	until_true "all swept" disks_are 0
+	daemon_stop
+}
+
+# The guests' starts, not the daemon.
+wait_starts() { for n in 1 2 3 4; do lab-guest ready s$n; done; }
+
+daemon=''
+for what; do
+	t_case "$what" "$what"
+done
+t_end
