@@ -18,6 +18,7 @@ struct xg_disk_spec {
 	bool discard;		/* as asked for; true when the SPEC is silent, as xl has it */
 	bool direct_io_safe;
 	char mode[16];		/* not of the SPEC: "virtual", "paravirtual", "auto"; "": virtual */
+	bool of_xl;		/* not of the SPEC: it is served for a disk of xl's with script=block-xengraft */
 };
 
 /* COUNT words as on a command line. -EINVAL with what libxlutil said. */
