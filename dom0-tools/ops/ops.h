@@ -73,8 +73,8 @@ struct xg_attached {
 };
 
 /*
- * Waits until GUEST can be given the disk of SPEC: not paused, its kernel up. -EAGAIN: not within TIMEOUT_MS, the text says
- * what it was waiting for; -ENODEV: gone or shut down; -EPERM, -EEXIST and -ECANCELED as an attach would say.
+ * Waits until GUEST can be given the disk of SPEC: not paused, its kernel up. -EAGAIN: not within TIMEOUT_MS, the text
+ * says what it was waiting for; -ENODEV: gone or shut down; -EPERM, -EEXIST and -ECANCELED as an attach would say.
  */
 int xg_guest_wait(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, unsigned int timeout_ms,
 		  struct xg_err *err);

@@ -66,6 +66,7 @@ int xg_xl_vbd_check(struct xg_store *store, struct xg_link_id id, const struct x
 		return rc;
 	if (!spec->of_xl || vbd == VBD_OTHERS)
 		return xg_fail(err, EEXIST, "vdev %s of guest '%s' is in use by a disk of xl's", spec->vdev, name);
-	return xg_fail(err, ECANCELED, "xl has no disk %s with script=block-xengraft in guest '%s', or takes it away now",
+	return xg_fail(err, ECANCELED,
+		       "xl has no disk %s with script=block-xengraft in guest '%s', or takes it away now",
 		       spec->vdev, name);
 }

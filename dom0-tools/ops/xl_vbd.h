@@ -10,8 +10,8 @@
 #include "lib/xen/disk_spec.h"
 
 /*
- * May a disk with SPEC be attached as ID? -EEXIST: xl has a disk there, and SPEC is not of it; -ECANCELED: SPEC is of a disk
- * of xl's (spec->of_xl) which is not there, or which xl is just taking away. NAME is the guest's, for the text.
+ * May a disk with SPEC be attached as ID? -EEXIST: xl has a disk there, and SPEC is not of it; -ECANCELED: SPEC is of a
+ * disk of xl's (spec->of_xl) which is not there, or which xl is just taking away. NAME is the guest's, for the text.
  */
 int xg_xl_vbd_check(struct xg_store *store, struct xg_link_id id, const struct xg_disk_spec *spec, const char *name,
 		    struct xg_err *err);

@@ -31,6 +31,7 @@ $(XG_XL_PLUGINS): $(srcdir)/dom0-tools/xl/xl-graft.in Makefile
 $(XG_XL_HELP): dom0-tools/cli/xengraft
 	$(AM_V_GEN)$(MKDIR_P) $(@D); name=$(@F:.help=); name=$${name#xl-graft-}; $(XG_XL_COMMAND); \
 		dom0-tools/cli/xengraft help $$command | awk -v name="graft-$$name" -v command="$$command" ' \
-		NR == 1 { sub(/^usage: xengraft \[-v\] \[-N\] /, ""); sub(command, "Usage: xl [-vN] " name); usage = $$0; next } \
+		NR == 1 { sub(/^usage: xengraft \[-v\] \[-N\] /, ""); usage = $$0 } \
+		NR == 1 { sub(command, "Usage: xl [-vN] " name, usage) } \
 		NR == 3 { sub(/\.$$/, ""); print; print ""; print usage } \
 		NR > 3 { print }' >$@.tmp && test -s $@.tmp && mv $@.tmp $@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Waiting for a guest before it is given a disk, and the disks that xl lists: dom0-tools/ops/ready.c and xl_vbd.c on a fake
- * host. What happens to the guest meanwhile happens when the wait tells what it waits for.
+ * Waiting for a guest before it is given a disk, and the disks that xl lists: dom0-tools/ops/ready.c and xl_vbd.c on a
+ * fake host. What happens to the guest meanwhile happens when the wait tells what it waits for.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -101,7 +101,8 @@ END_TEST
 START_TEST(guest_is_waited_for_until_its_kernel_is_up)
 {
 	static const struct happening list[] = {
-		{ "is paused", unpause }, { "still booting", kernel_comes }, { "is still booting", kernel_is_up }, { NULL, NULL },
+		{ "is paused", unpause }, { "still booting", kernel_comes }, { "is still booting", kernel_is_up },
+		{ NULL, NULL },
 	};
 	struct xg_err err = XG_ERR_NONE;
 
