@@ -110,6 +110,22 @@ by_force()
 	nothing_left
 }
 
+# What was begun is cleaned up by the detach that xl needs after any script that failed.
+killed()
+{
+	for point in "start the backend" "install the driver" "record"; do
+		t_not env XENGRAFT_FAULT="kill:$point" xl block-attach "$g" "$disk" 2>/tmp/said
+		cat /tmp/said
+		grep -q "script: xengraft disk-attach: status 137" /tmp/said
+		xl block-detach "$g" xvdb
+		nothing_left
+	done
+	xl block-attach "$g" "$disk"
+	served "$g"
+	xl block-detach "$g" xvdb
+	nothing_left
+}
+
 no_personality()
 {
 	mkdir -p /root/none
@@ -239,6 +255,7 @@ for what; do
 	t_case "$what: a vdev that was attached by hand" taken_by_hand
 	t_case "$what: a disk in use stays, and xl says why" in_use
 	t_case "$what: block-detach --force" by_force
+	t_case "$what: xengraft is killed under the script" killed
 	t_case "$what: plug-ins by hand" by_hand
 	if [ -x "$in/xl-grafted" ]; then
 		t_case "$what: an xl that knows plug-ins" grafted
