@@ -7,6 +7,7 @@ dist_man_MANS += \
 	docs/man/xengraft-device.5 \
 	docs/man/xengraft-os.5 \
 	docs/man/xengraft-policy.5 \
+	docs/man/xengraft.7 \
 	docs/man/xengraft.conf.5 \
 	docs/man/xengraftd.8 \
 	docs/man/xengraft-backend.8 \
@@ -20,6 +21,8 @@ EXTRA_DIST += \
 	driver-gen/README.md driver-repo/README.md guest-stubs/README.md guest-stubs/linux/README.md \
 	hotswap/README.md hypervisor-patches/README.md lib/README.md lib/xen/README.md \
 	tests/README.md tests/fault/README.md tests/lib/README.md tests/unit/README.md
+
+EXTRA_DIST += hypervisor-patches/xl
 
 # The documents name what exists.
 TESTS += tests/lib/check-docs.sh

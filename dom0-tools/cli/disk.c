@@ -15,7 +15,7 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 	struct xg_attached done = { .first = false };
 	struct xg_disk_spec spec;
 	struct xg_err err = XG_ERR_NONE;
-	int operands = xg_cli_options(argc, argv, "m:sP", &options);
+	int operands = xg_cli_options(argc, argv, "m:sPw:x", &options);
 
 	if (operands < 2)
 		return xg_cli_usage(cli);
@@ -25,6 +25,9 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 		snprintf(spec.mode, sizeof(spec.mode), "%s", options.mode);
 	spec.shared = options.shared;
 	spec.listed = options.policy;
+	spec.of_xl = options.of_xl;
+	if (options.wait_s && xg_guest_wait(&cli->ops, argv[1], &spec, options.wait_s * 1000, &err))
+		return xg_cli_fail(&err);
 	if (xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
 		return xg_cli_fail(&err);
 	if (cli->ops.dry_run)
@@ -43,11 +46,13 @@ int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv)
 	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
-	if (xg_cli_options(argc, argv, "f", &options) != 2)
+	int rc;
+
+	if (xg_cli_options(argc, argv, "fx", &options) != 2)
 		return xg_cli_usage(cli);
-	if (xg_disk_detach(&cli->ops, argv[1], argv[2], options.force, &err))
-		return xg_cli_fail(&err);
-	return XG_EXIT_OK;
+	rc = xg_disk_detach(&cli->ops, argv[1], argv[2], options.force, &err);
+	/* The attach may have waited for the guest still, and been called off by xl's taking the disk away. */
+	return !rc || (rc == -ENOENT && options.of_xl) ? XG_EXIT_OK : xg_cli_fail(&err);
 }
 
 int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)

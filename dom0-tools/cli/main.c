@@ -18,7 +18,8 @@ static int cmd_help(struct xg_cli *cli, int argc, char **argv);
 static const struct xg_command_row commands[] = {
 	{ "daemon", "status [--json]", "Show what xengraftd is at: disks, what they should be and why, jobs",
 	  "-j, --json   as a JSON object", xg_cmd_daemon, true },
-	{ "disk-attach", "GUEST SPEC... [--mode MODE] [--shared]", "Give a running guest a disk by a driver that Dom0 installs in it",
+	{ "disk-attach", "GUEST SPEC... [--mode MODE] [--shared] [--wait SECONDS]",
+	  "Give a running guest a disk by a driver that Dom0 installs in it",
 	  "SPEC is as in xl-disk-configuration(5): 'target,format,vdev,access' or 'key=value,...'.\n"
 	  "  xengraft disk-attach web1 /srv/data.img,raw,xvdb,rw\n"
 	  "  xengraft disk-attach web1 vdev=xvdc,access=ro,target=/dev/vg0/shared\n"
@@ -27,11 +28,14 @@ static const struct xg_command_row commands[] = {
 	  "           paravirtual   the device reads and writes the guest's own memory; a block device\n"
 	  "           auto          paravirtual for a block device that no other disk lies on, else virtual;\n"
 	  "                         from then on as the policy has it (xengraftd)\n"
-	  "-s, --shared  others may write to the target, too: what is on it can stand that\n"
-	  "-P, --policy  not if it was detached by hand: for xengraftd",
+	  "-s, --shared             others may write to the target, too: what is on it can stand that\n"
+	  "-w, --wait SECONDS       so long until the guest is not paused and its kernel is up; else status 2\n"
+	  "-P, --policy             not if it was detached by hand: for xengraftd\n"
+	  "-x, --of-xl              for block-xengraft: the disk stands for one that xl made with this script",
 	  xg_cmd_disk_attach, false },
 	{ "disk-detach", "GUEST VDEV [--force]", "Take a disk that xengraft attached away again",
-	  "-f, --force  also when it is in use in the guest: its I/O fails from then on",
+	  "-f, --force  also when it is in use in the guest: its I/O fails from then on\n"
+	  "-x, --of-xl  for block-xengraft: one that is not there is no error",
 	  xg_cmd_disk_detach, false },
 	{ "disk-list", "[GUEST...] [--json]", "List the disks that xengraft attached",
 	  "-j, --json   as a JSON array", xg_cmd_disk_list, false },

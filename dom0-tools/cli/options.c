@@ -10,15 +10,17 @@
 
 #include "lib/base/log.h"
 
-static int timeout_parse(const char *text, unsigned int *ret)
+#define WAIT_MAX_S 86400	/* a day: whoever waits longer has forgotten it */
+
+static int number_parse(const char *option, const char *unit, unsigned int max, const char *text, unsigned int *ret)
 {
 	unsigned long value;
 	char *end;
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !value || value > UINT_MAX) {
-		xg_error("--timeout takes milliseconds from 1 on, not '%s'", text);
+	if (*text < '0' || *text > '9' || *end || errno || !value || value > max) {
+		xg_error("--%s takes %s from 1 to %u, not '%s'", option, unit, max, text);
 		return -1;
 	}
 	*ret = value;
@@ -31,7 +33,8 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' },
 		{ "forget", no_argument, NULL, 'F' }, { "timeout", required_argument, NULL, 't' },
 		{ "mode", required_argument, NULL, 'm' }, { "shared", no_argument, NULL, 's' },
-		{ "policy", no_argument, NULL, 'P' }, { NULL, 0, NULL, 0 },
+		{ "policy", no_argument, NULL, 'P' }, { "wait", required_argument, NULL, 'w' },
+		{ "of-xl", no_argument, NULL, 'x' }, { NULL, 0, NULL, 0 },
 	};
 	struct option options[sizeof(all) / sizeof(all[0])];
 	unsigned int i, count = 0;
@@ -54,7 +57,7 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 			ret->forget = true;
 			break;
 		case 't':
-			if (timeout_parse(optarg, &ret->timeout_ms))
+			if (number_parse("timeout", "milliseconds", UINT_MAX, optarg, &ret->timeout_ms))
 				return -1;
 			break;
 		case 's':
@@ -62,6 +65,13 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 			break;
 		case 'P':
 			ret->policy = true;
+			break;
+		case 'w':
+			if (number_parse("wait", "seconds", WAIT_MAX_S, optarg, &ret->wait_s))
+				return -1;
+			break;
+		case 'x':
+			ret->of_xl = true;
 			break;
 		case 'm':
 			ret->mode = optarg;

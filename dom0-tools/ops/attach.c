@@ -13,6 +13,7 @@
 #include "dom0-tools/ops/ops.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
+#include "dom0-tools/ops/xl_vbd.h"
 #include "hotswap/optin.h"
 #include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
@@ -130,27 +131,13 @@ static int check_wanted(struct attach *a, struct xg_err *err)
 static int check_vdev(struct attach *a, struct xg_err *err)
 {
 	struct xg_session *s = a->s;
-	char path[XG_STORE_PATH_MAX];
 	struct xg_device_row row;
-	char **children;
-	size_t count;
-	int rc;
+	int rc = xg_state_device_get(s->ops->state, s->uuid, a->id.devid, &row, err);
 
-	rc = xg_state_device_get(s->ops->state, s->uuid, a->id.devid, &row, err);
 	if (!rc)
 		return xg_fail(err, EEXIST, "vdev %s is in use in guest '%s' (target %s)", a->spec->vdev,
 			       s->guest->info.name, row.target);
-	if (rc != -ENOENT)
-		return rc;
-	/* libxl's own record of its devices, which the guest cannot write. */
-	snprintf(path, sizeof(path), "/libxl/%u/device/vbd/%u", a->id.domid, a->id.devid);
-	rc = xg_store_list(s->ops->store, path, &children, &count, err);
-	if (!rc) {
-		free(children);
-		return xg_fail(err, EEXIST, "vdev %s of guest '%s' is in use by a disk of xl's", a->spec->vdev,
-			       s->guest->info.name);
-	}
-	return rc == -ENOENT ? 0 : rc;
+	return rc != -ENOENT ? rc : xg_xl_vbd_check(s->ops->store, a->id, a->spec, s->guest->info.name, err);
 }
 
 /*

@@ -20,9 +20,12 @@ dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/ops.h \
 	dom0-tools/ops/policy.c \
 	dom0-tools/ops/policy.h \
+	dom0-tools/ops/ready.c \
 	dom0-tools/ops/reconnect.c \
 	dom0-tools/ops/swap.c \
 	dom0-tools/ops/sweep.c \
 	dom0-tools/ops/teardown.h \
 	dom0-tools/ops/vdev.c \
-	dom0-tools/ops/vdev.h
+	dom0-tools/ops/vdev.h \
+	dom0-tools/ops/xl_vbd.c \
+	dom0-tools/ops/xl_vbd.h

@@ -85,6 +85,12 @@ struct xg_attached {
 	bool first;		/* the personality was installed, too */
 };
 
+/*
+ * Waits until GUEST can be given the disk of SPEC: not paused, its kernel up. -EAGAIN: not within TIMEOUT_MS, the text
+ * says what it was waiting for; -ENODEV: gone or shut down; -EPERM, -EEXIST and -ECANCELED as an attach would say.
+ */
+int xg_guest_wait(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, unsigned int timeout_ms,
+		  struct xg_err *err);
 int xg_disk_attach(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, struct xg_attached *ret,
 		   struct xg_err *err);
 /* -EBUSY: open in the guest; with FORCE its I/O fails from now on. -ENOENT: no such device. */

@@ -21,6 +21,7 @@ struct xg_disk_spec {
 	char mode[16];		/* "virtual", "paravirtual", "auto"; "": virtual */
 	bool shared;		/* others may write to the target, too */
 	bool listed;		/* it stands in the domain's own list: not against who detached it by hand */
+	bool of_xl;		/* it is served for a disk of xl's with script=block-xengraft */
 };
 
 /* COUNT words as on a command line. -EINVAL with what libxlutil said. */

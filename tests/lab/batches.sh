@@ -3,7 +3,7 @@
 # The boots of the lab that ./check makes, in two lanes side by side, and what runs in each. Sourced by ./check.
 
 lab_batches="attach-pvh refuse attach-pv backend guests"
-more_batches="bare generate crash inspect swap swap-crash daemon backend-pv more-guests"
+more_batches="bare generate crash inspect swap swap-crash daemon xl backend-pv more-guests"
 
 lane_a()
 {
@@ -27,6 +27,15 @@ guests_batch()
 	lab_batch "$name" "$limit" "${options[@]}" -- "$@"
 }
 
+# xl_batch NAME TIMEOUT TEST...: with an xl that has our patches, if it could be built
+xl_batch()
+{
+	local name=$1 limit=$2 options=()
+	shift 2
+	[ ! -e "$build/xl-grafted" ] || options+=(--file "$build/xl-grafted")
+	lab_batch "$name" "$limit" "${options[@]}" -- "$@"
+}
+
 # ./check more
 more_a()
 {
@@ -43,6 +52,7 @@ more_b()
 	lab_batch swap 2400 --smp 2 -- "t-swap.sh 100 pvh:6.1:2 pv:6.12:1"
 	lab_batch swap-crash 3000 -- "t-swap-crash.sh pvh:6.1:1"
 	lab_batch daemon 2400 --nvme 64M -- "t-daemon.sh shared reload killed storm"
+	xl_batch xl 2400 "t-xl.sh pvh:6.1 pv:6.1 pvh:6.12"
 	guests_batch more-guests 2400 "t-module.sh pvh:6.1:1 pv:6.1:2 pv:6.12:1" "t-kaslr.sh 6.1:2 6.12:1" \
 		"t-udev.sh pv:6.1 pvh:6.12 pv:6.12"
 }

@@ -46,6 +46,7 @@ static void crash(const char *why)
 
 #define AT_DATA ((uint64_t)(FAKE_LINUX_DATA - FAKE_LINUX_IMAGE) * XG_PAGE_SIZE)
 #define AT_WATCH (AT_DATA + 0x4000)
+#define AT_STATE (AT_WATCH + 0x80)
 #define AT_WATCH_CALLBACK (AT_WATCH + 0x18)
 
 enum { KTHREAD_CREATE, WAKE_UP_PROCESS, ALLOC, SET_MEMORY_RO, SET_MEMORY_X, MSLEEP, VFREE, MEMSET, HANDLER, FUNCTIONS };
@@ -63,6 +64,7 @@ static const struct fake_linux_symbol extra[] = {
 	{ 0xc45, "_etext" },
 	{ AT_WATCH, "shutdown_watch" },
 	{ AT_WATCH + 0x40, "behind_shutdown_watch" },
+	{ AT_STATE, "system_state" },
 };
 
 static uint64_t symbol(unsigned int n)
@@ -73,6 +75,11 @@ static uint64_t symbol(unsigned int n)
 static uint64_t *watch_callback(void)
 {
 	return fake_linux_at(fake_linux, gva_add(fake_linux->image, AT_WATCH_CALLBACK));
+}
+
+uint32_t *fake_system_state(void)
+{
+	return fake_linux_at(fake_linux, gva_add(fake_linux->image, AT_STATE));
 }
 
 struct xg_mailbox *fake_mailbox(void)
@@ -889,6 +896,7 @@ void fake_host_setup(void)
 	/* As a linker fills what is behind the text. */
 	memset(fake_linux_at(fake_linux, gva_add(fake_linux->image, 0xc45)), CAVE_FILL, 0x1000 - 0xc45);
 	*watch_callback() = symbol(HANDLER);
+	*fake_system_state() = 3;
 	fake_host->look_at_all = true;
 	fake_host->tick_ms = 1;
 	fake_host->poll_cap_ms = 10000;

@@ -141,6 +141,8 @@ void *fake_guest_at(uint64_t va);
 struct fake_window *fake_window_find(uint64_t va);
 size_t fake_windows_used(void);
 struct xg_mailbox *fake_mailbox(void);
+/* The kernel's own, enum system_states: 3 once it is up. */
+uint32_t *fake_system_state(void);
 /* The page-table entry of page N of a window. */
 uint64_t *fake_window_entry(const struct fake_window *w, uint32_t n);
 

@@ -13,6 +13,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_state \
 	tests/unit/test_swap \
 	tests/unit/test_vdev \
+	tests/unit/test_wait \
 	tests/fault/test_attach_fault \
 	tests/fault/test_swap_fault
 
@@ -59,6 +60,11 @@ tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(XG_RIG_SOURCES)
 tests_unit_test_attach_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_attach_LDFLAGS = $(XG_RIG_LINKING)
 tests_unit_test_attach_LDADD = $(XG_RIG_LIBS)
+
+tests_unit_test_wait_SOURCES = tests/unit/test_wait.c $(XG_RIG_SOURCES)
+tests_unit_test_wait_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_wait_LDFLAGS = $(XG_RIG_LINKING)
+tests_unit_test_wait_LDADD = $(XG_RIG_LIBS)
 
 tests_unit_test_generate_SOURCES = tests/unit/test_generate.c $(XG_RIG_SOURCES)
 tests_unit_test_generate_CFLAGS = $(XG_TEST_CFLAGS)
