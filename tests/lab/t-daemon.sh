@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: the cases, in order; the last run of them all is `shared reload killed storm`. Wants an NVMe disk.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm.
 . "${0%/*}/t-lib.sh"
 
-nvme=/dev/nvme0n1
+device=$1
+shift
 conf=/etc/xengraft/xengraft.conf
 log=/root/xengraftd.log
 
@@ -80,9 +81,9 @@ load_ended_well()
 		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
 }
 
-guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$nvme,mode=auto,shared=1' ]"; }
+guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"; }
 
-# Three guests on one NVMe disk come and go.
+# Three guests on one device come and go.
 shared()
 {
 	printf 'settle = 2\n' >$conf
@@ -132,7 +133,7 @@ reload()
 	until_true "rest" at_rest
 	disks_are 0
 	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
-	xengraft disk-attach one vdev=xvdb,target=$nvme --mode virtual
+	xengraft disk-attach one vdev=xvdb,target=$device --mode virtual
 	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
 	mode_is one virtual
 	xengraft swap one xvdb auto
