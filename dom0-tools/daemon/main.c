@@ -158,16 +158,18 @@ static int on_look(sd_event_source *source, uint64_t usec, void *ctx)
 	struct xg_err err = XG_ERR_NONE;
 	struct xgd *d = ctx;
 	uint64_t due;
+	int rc;
 
 	(void)source;
 	(void)usec;
 	d->due_ms = 0;
 	d->looked_ms = xg_now_ms();
+	rc = look(d, &err);
 	/* The same words once: what is wrong may stay so for long. */
-	if (look(d, &err) && strcmp(err.text, d->trouble))
+	if (rc && strcmp(err.text, d->trouble))
 		xg_error("%s", err.text);
-	snprintf(d->trouble, sizeof(d->trouble), "%s", err.text);
-	if (!err.code)
+	snprintf(d->trouble, sizeof(d->trouble), "%s", rc ? err.text : "");
+	if (!rc)
 		jobs_start(d);
 	look_by(d, d->looked_ms + d->config.poll_s * UINT64_C(1000));
 	due = xgd_queue_due(&d->queue);

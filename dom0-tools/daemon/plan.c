@@ -178,7 +178,8 @@ static void plan_domain(struct planning *p, const struct xgd_domain *d)
 		plan_item(p, d, &d->items[i]);
 }
 
-int xgd_plan(const struct xgd_config *c, struct xgd_view *view, struct xgd_want **ret, size_t *ret_count, struct xg_err *err)
+int xgd_plan(const struct xgd_config *c, struct xgd_view *view, struct xgd_want **ret, size_t *ret_count,
+	     struct xg_err *err)
 {
 	struct planning p = { .c = c, .view = view };
 	struct xgd_want *w;

@@ -134,11 +134,12 @@ static int each_number(struct claims *c, struct xg_store *store, const char *dir
 		       struct xg_err *err)
 {
 	char **names xg_auto_free = NULL, path[XG_STORE_PATH_MAX];
+	struct xg_err why;
 	size_t count = 0, i;
-	int rc = xg_store_list(store, dir, &names, &count, err);
+	int rc = xg_store_list(store, dir, &names, &count, &why);
 
 	if (rc)
-		return rc == -ENOENT ? 0 : rc;
+		return rc == -ENOENT ? 0 : xg_fail(err, -rc, "%s", why.text);
 	for (i = 0; !rc && i < count; i++) {
 		/* Ours there have a letter: backend_blkback.c. */
 		if (!is_number(names[i]) || (size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= sizeof(path))

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: the cases, in order; the last run of them all is `shared reload killed storm`. Wants an NVMe disk.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm.
 . "${0%/*}/t-lib.sh"
 
-nvme=/dev/nvme0n1
+device=$1
+shift
 conf=/etc/xengraft/xengraft.conf
 log=/root/xengraftd.log
 
@@ -15,6 +16,7 @@ daemon_start()
 {
 	xengraftd --foreground >>$log 2>&1 &
 	daemon=$!
+	echo $daemon >/root/xengraftd.pid
 	until_true "the daemon answers" xengraft daemon status
 }
 
@@ -60,16 +62,17 @@ swaps_of() { xengraft history --json "$1" | grep -c '"reason"' || :; }
 t_clear_up()
 {
 	for g in $(lab-guest list); do lab-guest stop "$g"; done
-	[ -z "$daemon" ] || daemon_kill
-	daemon=''
+	# A case is a process of its own: what it knew is gone.
+	kill -KILL "$(cat /root/xengraftd.pid)" 2>/dev/null || :
 }
 
 # Verified data at some depth in the guest's own part of the disk: from so many MiB on.
 load_start()
 {
-	lab-guest exec "$1" "rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k \
-		--iodepth=8 --offset=${2}M --size=8M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=256 \
-		--time_based --runtime=3600 --output=/run/fio.out >/run/fio.err 2>&1; echo \$? >/run/fio.status) & sleep 1; test ! -e /run/fio.status"
+	lab-guest exec "$1" "rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite \
+		--bs=4k --iodepth=8 --offset=${2}M --size=8M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=256 \
+		--time_based --runtime=3600 --output=/run/fio.out >/run/fio.err 2>&1; echo \$? >/run/fio.status) &
+		sleep 1; test ! -e /run/fio.status"
 }
 
 load_ended_well()
@@ -80,12 +83,12 @@ load_ended_well()
 		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
 }
 
-guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$nvme,mode=auto,shared=1' ]"; }
+guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"; }
 
-# Three guests on one NVMe disk come and go.
+# Three guests on one device come and go.
 shared()
 {
-	printf 'settle = 2\n' >$conf
+	printf 'settle = 2\nhold = 2000\n' >$conf
 	daemon_start
 	guest_start one
 	until_true "one alone: paravirtual" modes_are paravirtual one
@@ -132,7 +135,7 @@ reload()
 	until_true "rest" at_rest
 	disks_are 0
 	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
-	xengraft disk-attach one vdev=xvdb,target=$nvme --mode virtual
+	xengraft disk-attach one vdev=xvdb,target=$device --mode virtual
 	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
 	mode_is one virtual
 	xengraft swap one xvdb auto
@@ -150,7 +153,7 @@ reload()
 # Killed again and again, at whatever it is at: the next one goes on, and the end is the same.
 killed()
 {
-	printf 'settle = 0\nretry-most = 3\n' >$conf
+	printf 'settle = 0\nretry-most = 3\nhold = 2000\n' >$conf
 	daemon_start
 	guest_start one &
 	starting=$!
@@ -218,8 +221,8 @@ storm()
 # The guests' starts, not the daemon.
 wait_starts() { for n in 1 2 3 4; do lab-guest ready s$n; done; }
 
-daemon=''
 for what; do
+	: >$log
 	t_case "$what" "$what"
 done
 t_end

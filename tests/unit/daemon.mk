@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The daemon: its configuration, policy and queue; what a domain's own configuration may say.
-XG_DAEMON_TESTS = tests/unit/test_creator tests/unit/test_daemon tests/unit/test_domain_config tests/fuzz/fuzz_conf tests/fuzz/fuzz_domain
+XG_DAEMON_TESTS = tests/unit/test_creator tests/unit/test_daemon tests/unit/test_domain_config \
+	tests/fuzz/fuzz_conf tests/fuzz/fuzz_domain
 check_PROGRAMS += $(XG_DAEMON_TESTS)
 TESTS += $(XG_DAEMON_TESTS)
 
