@@ -927,7 +927,7 @@ START_TEST(offer_is_bounded_by_what_we_can)
 
 	ck_assert_int_eq(xg_connect_params(offer, 32, &p, NULL), 0);
 	ck_assert_uint_eq(p.nr_queues, XG_QUEUES_MAX);
-	ck_assert_uint_eq(p.ring_order, 2);
+	ck_assert_uint_eq(p.ring_order, 0);
 	ck_assert_uint_eq(p.max_indirect, XG_SEGMENTS_MAX);
 	ck_assert_uint_eq(p.logical_bytes, 512);
 	ck_assert_uint_eq(p.discard_granularity, 512);
