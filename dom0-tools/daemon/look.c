@@ -259,6 +259,7 @@ static void look_disk(struct looking *l, const struct xg_guest_row *guest, const
 		      const struct xg_claim *claims, size_t claim_count)
 {
 	struct xgd_disk *to = &l->view->disks[l->view->disk_count++];
+	const struct xg_claimant who = { row->uuid, guest->domid, row->devid };
 	struct xg_target_id id;
 
 	*to = (struct xgd_disk){ .domid = guest->domid, .devid = row->devid, .live = !strcmp(row->state, "live") };
@@ -270,7 +271,7 @@ static void look_disk(struct looking *l, const struct xg_guest_row *guest, const
 	look_backend(l, row, to);
 	if (!xg_target_id(row->target, &id)) {
 		to->device = id.device;
-		to->others = xg_claims_others(claims, claim_count, &id, row->uuid, row->devid);
+		to->others = xg_claims_others(claims, claim_count, &id, &who);
 	}
 }
 

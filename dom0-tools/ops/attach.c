@@ -62,6 +62,7 @@ static void tell(const struct attach *a, const char *step)
 /* Somebody else's disk, of whichever guest, lies on the same target. */
 static int target_shared(const struct attach *a, bool *ret, struct xg_err *err)
 {
+	const struct xg_claimant who = { a->s->uuid, a->id.domid, a->id.devid };
 	struct xg_ops *ops = a->s->ops;
 	struct xg_claim *claims xg_auto_free = NULL;
 	struct xg_target_id id;
@@ -73,7 +74,7 @@ static int target_shared(const struct attach *a, bool *ret, struct xg_err *err)
 		return 0;
 	rc = xg_claims(ops->store, ops->state, &claims, &count, err);
 	if (!rc)
-		*ret = xg_claims_others(claims, count, &id, a->s->uuid, a->id.devid) > 0;
+		*ret = xg_claims_others(claims, count, &id, &who) > 0;
 	return rc;
 }
 
@@ -266,7 +267,7 @@ static int attach_check(struct attach *a, struct xg_err *err)
 		rc = check_core(a, err);
 	row_begin(a);
 	if (!rc)
-		rc = xg_claims_check(a->s->ops, &a->row, err);
+		rc = xg_claims_check(a->s->ops, a->id.domid, &a->row, err);
 	return rc ? rc : xg_driver_get(a->s->ops, &a->os, "xen-blkif", a->kind->mode, &a->driver, err);
 }
 
@@ -324,7 +325,7 @@ static int areas_run(void *ctx, struct xg_err *err)
 	rc = xg_state_device_put(a->s->ops->state, &a->row, err);
 	/* Once more, on record: of two who come at once each sees the other now, so that not both get it. */
 	if (!rc)
-		rc = xg_claims_check(a->s->ops, &a->row, err);
+		rc = xg_claims_check(a->s->ops, a->id.domid, &a->row, err);
 	/* So that a later swap can be undone, whatever the images' folder has by then. */
 	if (!rc)
 		rc = xg_state_image_put(a->s->ops->state, a->driver, err);

@@ -176,18 +176,23 @@ int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **
 
 /* ---- Judging ---------------------------------------------------------------------------------------------------- */
 
-static bool is_other(const struct xg_claim *c, const struct xg_target_id *id, const char *uuid, uint32_t devid)
+static bool is_own(const struct xg_claim *c, const struct xg_claimant *who)
 {
-	return xg_target_same(&c->id, id) && (c->devid != devid || strcmp(c->uuid, uuid));
+	return c->devid == who->devid && (c->uuid[0] ? !strcmp(c->uuid, who->uuid) : c->domid == who->domid);
 }
 
-size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struct xg_target_id *id, const char *uuid,
-			uint32_t devid)
+static bool is_other(const struct xg_claim *c, const struct xg_target_id *id, const struct xg_claimant *who)
+{
+	return xg_target_same(&c->id, id) && !is_own(c, who);
+}
+
+size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struct xg_target_id *id,
+			const struct xg_claimant *who)
 {
 	size_t i, others = 0;
 
 	for (i = 0; i < count; i++)
-		others += is_other(&claims[i], id, uuid, devid);
+		others += is_other(&claims[i], id, who);
 	return others;
 }
 
@@ -204,8 +209,9 @@ static int claim_fits(const struct xg_claim *c, const struct xg_device_row *row,
 		       c->uuid);
 }
 
-int xg_claims_check(struct xg_ops *ops, const struct xg_device_row *row, struct xg_err *err)
+int xg_claims_check(struct xg_ops *ops, uint32_t domid, const struct xg_device_row *row, struct xg_err *err)
 {
+	const struct xg_claimant who = { row->uuid, domid, row->devid };
 	struct xg_claim *claims xg_auto_free = NULL;
 	struct xg_target_id id;
 	size_t count, i;
@@ -215,7 +221,7 @@ int xg_claims_check(struct xg_ops *ops, const struct xg_device_row *row, struct 
 		return 0;	/* whoever opens it has the better words */
 	rc = xg_claims(ops->store, ops->state, &claims, &count, err);
 	for (i = 0; !rc && i < count; i++)
-		if (is_other(&claims[i], &id, row->uuid, row->devid))
+		if (is_other(&claims[i], &id, &who))
 			rc = claim_fits(&claims[i], row, err);
 	return rc;
 }

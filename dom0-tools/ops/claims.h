@@ -29,14 +29,20 @@ bool xg_target_same(const struct xg_target_id *a, const struct xg_target_id *b);
 /* All of them; *ret is the caller's to free(). */
 int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **ret, size_t *ret_count, struct xg_err *err);
 
-/* How many of CLAIMS are about ID, those of the disk DEVID of guest UUID not counted. */
-size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struct xg_target_id *id, const char *uuid,
-			uint32_t devid);
+/* The disk for which it is asked: xl may know it, too, under the domain's id (a hotplug script's). */
+struct xg_claimant {
+	const char *uuid;
+	uint32_t domid, devid;
+};
+
+/* How many of CLAIMS are about ID, WHO's own not counted. */
+size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struct xg_target_id *id,
+			const struct xg_claimant *who);
 
 /*
- * May ROW's disk have its target beside those that have it? -EBUSY: one of them writes, or it does, and not both were
+ * May ROW's disk, of domain DOMID, have its target beside those that have it? -EBUSY: one of them writes, or it does, and not both were
  * declared shared. (xl has no such word: beside its disks ours alone counts.)
  */
-int xg_claims_check(struct xg_ops *ops, const struct xg_device_row *row, struct xg_err *err);
+int xg_claims_check(struct xg_ops *ops, uint32_t domid, const struct xg_device_row *row, struct xg_err *err);
 
 #endif

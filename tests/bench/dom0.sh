@@ -101,12 +101,12 @@ attach_round()
 	start_guest $g
 	clocks_agree $g
 	timed $g xvdf xl-block-attach $(($1 * 2 - 1)) xl block-attach $g "$(xl_disk phy xvdf $loop)"
-	timed $g xvdb xengraft-first "$1" xengraft disk-attach $g $backing,raw,xvdb,rw
+	timed $g xvdb xengraft-first "$1" xengraft disk-attach $g $backing,raw,xvdb,rw --shared
 	xengraft disk-detach $g xvdb
-	timed $g xvdc xengraft-later $(($1 * 2 - 1)) xengraft disk-attach $g $backing,raw,xvdc,rw
+	timed $g xvdc xengraft-later $(($1 * 2 - 1)) xengraft disk-attach $g $backing,raw,xvdc,rw --shared
 	xengraft disk-detach $g xvdc
 	timed $g xvdg xl-block-attach $(($1 * 2)) xl block-attach $g "$(xl_disk phy xvdg $loop)"
-	timed $g xvdd xengraft-later $(($1 * 2)) xengraft disk-attach $g $backing,raw,xvdd,rw
+	timed $g xvdd xengraft-later $(($1 * 2)) xengraft disk-attach $g $backing,raw,xvdd,rw --shared
 	xengraft disk-detach $g xvdd
 	lab-guest stop $g
 }

@@ -34,7 +34,7 @@ in_use_by_us()
 	xengraft disk-attach $g /root/r.img,raw,xvdb,rw
 	t_settle
 	refused "vdev xvdb is in use" xengraft disk-attach $g /root/r2.img,raw,xvdb,rw
-	refused "in use by another process" xengraft disk-attach $g /root/r.img,raw,xvdc,rw
+	refused "not both are --shared" xengraft disk-attach $g /root/r.img,raw,xvdc,rw
 	xengraft disk-detach $g xvdb
 	xengraft withdraw $g
 }

@@ -112,6 +112,15 @@ START_TEST(disks_of_xls_that_say_nothing)
 }
 END_TEST
 
+/* A disk that came by xl's own way is on xl's list as well: that is no other. */
+START_TEST(disk_that_xl_knows_too)
+{
+	fake_store_set("/local/domain/0/backend/vbd/7/51728/params", rig.spec.target);
+	ck_assert_int_eq(attach_as("xvdc", false, false), -EBUSY);
+	ck_assert_int_eq(attach_as("xvdb", false, false), 0);
+}
+END_TEST
+
 /* A byte of its own to lock, on either side of a swap; the claim of all of it never comes. */
 START_TEST(shared_backends_lock_a_byte)
 {
@@ -254,6 +263,7 @@ int main(void)
 	tcase_add_test(t, target_is_known_by_any_name);
 	tcase_add_test(t, disks_of_xls_count);
 	tcase_add_test(t, disks_of_xls_that_say_nothing);
+	tcase_add_test(t, disk_that_xl_knows_too);
 	tcase_add_test(t, shared_backends_lock_a_byte);
 	tcase_add_test(t, not_shared_has_no_byte);
 	tcase_add_test(t, who_swaps_by_hand_pins);
