@@ -473,6 +473,7 @@ swap_peers()
 	xl block-detach swap xvdd
 }
 
+# The guest shares the one processor with all that runs in Dom0: the command itself costs it a slice of Xen's scheduler (10 ms).
 group_swap()
 {
 	start_guest swap
