@@ -103,9 +103,8 @@ START_TEST(xenstore_tells_both_ends)
 	ck_assert_str_eq(node(BACK "mode"), "w");
 	ck_assert_str_eq(node(FRONT "backend"), "/local/domain/0/backend/xengraft-vbd/7/51728");
 	/* Two pages: the backend offers order 1. */
-	ck_assert_str_eq(node(FRONT "ring-page-order"), "1");
-	ck_assert_str_eq(node(FRONT "ring-ref0"), "100");
-	ck_assert_str_eq(node(FRONT "ring-ref1"), "101");
+	ck_assert_ptr_null(fake_store_get(FRONT "ring-page-order"));
+	ck_assert_str_eq(node(FRONT "ring-ref"), "100");
 	ck_assert_str_eq(node(FRONT "event-channel"), "20");
 	ck_assert_str_eq(node(FRONT "protocol"), "x86_64-abi");
 	ck_assert_str_eq(node(FRONT "driver/mode"), "virtual");
@@ -617,11 +616,11 @@ LIE_IN_REPLY(add_unknown, XG_CMD_DEVICE_ADD, r->reply.status = -XG_E_NOTSUPP)
 LIE_IN_REPLY(other_number, XG_CMD_DEVICE_ADD, r->reply.seq += 7)
 
 LIE_IN_REPLY(ring_of_0, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = 0)
-LIE_IN_REPLY(ring_of_1, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = 1)
+LIE_IN_REPLY(ring_of_2, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = 2)
 LIE_IN_REPLY(ring_of_3, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = 3)
 LIE_IN_REPLY(ring_of_8, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = 8)
 LIE_IN_REPLY(ring_of_all, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_pages = UINT32_MAX)
-LIE_IN_REPLY(ring_ref_0, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_ref[1] = 0)
+LIE_IN_REPLY(ring_ref_0, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_ref[0] = 0)
 LIE_IN_REPLY(ring_ref_7, XG_CMD_DEVICE_OPEN, r->device->queues[0].ring_ref[0] = 7)
 LIE_IN_REPLY(event_port_0, XG_CMD_DEVICE_OPEN, r->device->queues[0].event_port = 0)
 LIE_IN_REPLY(queues_0, XG_CMD_DEVICE_OPEN, r->device->block.nr_queues = 0)
@@ -694,10 +693,10 @@ static const struct {
 	{ "name taken", nothing, name_taken, -EEXIST, "xvdb: the guest has a device of that name" },
 	{ "add unknown", nothing, add_unknown, -EOPNOTSUPP, "the guest's personality does not know that" },
 	{ "other number", nothing, other_number, -ETIMEDOUT, "no answer from the guest within 15 s" },
-	{ "ring of 0", nothing, ring_of_0, -EPROTO, "queue 0 has a ring of 0 pages, wanted 2" },
-	{ "ring of 1", nothing, ring_of_1, -EPROTO, "queue 0 has a ring of 1 pages, wanted 2" },
-	{ "ring of 3", nothing, ring_of_3, -EPROTO, "queue 0 has a ring of 3 pages, wanted 2" },
-	{ "ring of 8", nothing, ring_of_8, -EPROTO, "queue 0 has a ring of 8 pages, wanted 2" },
+	{ "ring of 0", nothing, ring_of_0, -EPROTO, "queue 0 has a ring of 0 pages, wanted 1" },
+	{ "ring of 2", nothing, ring_of_2, -EPROTO, "queue 0 has a ring of 2 pages, wanted 1" },
+	{ "ring of 3", nothing, ring_of_3, -EPROTO, "queue 0 has a ring of 3 pages, wanted 1" },
+	{ "ring of 8", nothing, ring_of_8, -EPROTO, "queue 0 has a ring of 8 pages, wanted 1" },
 	{ "ring of all", nothing, ring_of_all, -EPROTO, "queue 0 has a ring of 4294967295 pages" },
 	{ "ring ref 0", nothing, ring_ref_0, -EPROTO, "by the reserved reference 0" },
 	{ "ring ref 7", nothing, ring_ref_7, -EPROTO, "by the reserved reference 7" },
@@ -925,7 +924,7 @@ START_TEST(offer_is_bounded_by_what_we_can)
 
 	ck_assert_int_eq(xg_connect_params(offer, 32, &p, NULL), 0);
 	ck_assert_uint_eq(p.nr_queues, XG_QUEUES_MAX);
-	ck_assert_uint_eq(p.ring_order, 2);
+	ck_assert_uint_eq(p.ring_order, 0);
 	ck_assert_uint_eq(p.max_indirect, XG_SEGMENTS_MAX);
 	ck_assert_uint_eq(p.logical_bytes, 512);
 	ck_assert_uint_eq(p.discard_granularity, 512);

@@ -120,7 +120,7 @@ START_TEST(second_connection_has_names_of_its_own)
 	ck_assert_str_eq(node(BACK_B "lock"), "1");
 	ck_assert_str_eq(node(FRONT_B "backend"), "/local/domain/0/backend/xengraft-vbd-b/7/51728");
 	ck_assert_str_eq(node(FRONT_B "feature-persistent"), "0");
-	ck_assert_str_eq(node(FRONT_B "ring-ref0"), "150");
+	ck_assert_str_eq(node(FRONT_B "ring-ref"), "150");
 	ck_assert_str_eq(node(FRONT_B "event-channel"), "30");
 	ck_assert_str_eq(node(FRONT_B "driver/mode"), "virtual");
 	ck_assert_ptr_null(fake_store_get("/local/domain/7/xengraft/vbd/51728"));
