@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The benchmarks' part in Dom0: ours beside the peers, in one boot. Called by tests/bench/bench.
-# Arguments: how many rounds, then groups (attach, io, memory, calls).
+# Arguments: how many rounds, how many swaps, then groups (attach, io, memory, calls, swap).
 #
 # Prints a line a figure, "RESULT group who what round value unit"; all else is for people to read.
 # shellcheck disable=SC2015,SC2016,SC2086 # failures end the run; text for the guest; our own names
@@ -52,6 +52,7 @@ attach()
 	case $1 in
 	xengraft-file) xengraft disk-attach "$2" $backing,raw,"$3",rw >/dev/null 2>&1 ;;
 	xengraft-loop) xengraft disk-attach "$2" $loop,raw,"$3",rw >/dev/null 2>&1 ;;
+	paravirtual-loop) xengraft disk-attach "$2" $loop,raw,"$3",rw --mode paravirtual >/dev/null 2>&1 ;;
 	blkback-loop) xl block-attach "$2" "$(xl_disk phy "$3" $loop)" ;;
 	qdisk-file) xl block-attach "$2" "$(xl_disk qdisk "$3" $backing)" ;;
 	qdisk-loop) xl block-attach "$2" "$(xl_disk qdisk "$3" $loop)" ;;
@@ -62,7 +63,7 @@ attach()
 detach()
 {
 	case $1 in
-	xengraft*) xengraft disk-detach "$2" "$3" >/dev/null ;;
+	xengraft* | paravirtual*) xengraft disk-detach "$2" "$3" >/dev/null ;;
 	*) xl block-detach "$2" "$3" ;;
 	esac
 }
@@ -165,12 +166,71 @@ fio_results()
 	}'
 }
 
+# What is done to grants for a request: the functions of either kernel that do it are probed, in a run that is not timed.
+# Whatever a backend does goes through these, a process's ioctls too. The register holds how many pages a call is for.
+dom0_probes='p:xg/map gnttab_map_refs n=%cx:u32
+p:xg/unmap gnttab_unmap_refs n=%cx:u32
+p:xg/copy gnttab_batch_copy n=%si:u32'
+guest_probes='p:xg/grant gnttab_grant_foreign_access_ref'
+
+# probes_on PROBES, probes_off: shell text, for Dom0 and guests
+probes_on()
+{
+	echo "mount -t tracefs t /sys/kernel/tracing 2>/dev/null; cd /sys/kernel/tracing && echo 16384 >buffer_size_kb &&
+		echo '$1' >kprobe_events && echo 1 >events/xg/enable && echo >trace"
+}
+# "NAME CALLS PAGES" lines
+probes_off="cd /sys/kernel/tracing && echo 0 >events/xg/enable && awk '
+	match(\$0, / [a-z]+: \\(/) {
+		name = substr(\$0, RSTART + 1, RLENGTH - 4)
+		calls[name]++
+		pages[name] += match(\$0, /n=[0-9]+/) ? substr(\$0, RSTART + 2, RLENGTH - 2) : 1
+	}
+	END { for (name in calls) print name, calls[name], pages[name] }' trace; echo >kprobe_events"
+
+# Both ends have agreed on persistent grants: then the frontend copies each byte to or from pages of its own.
+guest_copies()
+{
+	back=$(xenstore-ls -f /local/domain/0/backend | sed -n "s,^\(.*/$(xl domid io)/[^/]*\)/frontend = .*/$1\".*,\1,p" | head -n 1)
+	front=$(xenstore-read "$back/frontend")
+	[ "$(xenstore-read "$back/feature-persistent" 2>/dev/null)$(xenstore-read "$front/feature-persistent" 2>/dev/null)" = 11 ] &&
+		echo 1 || echo 0
+}
+
+# grants_of WHO VDEV DEVID, once attached
+grants_of()
+{
+	while read -r what rw bs depth count; do
+		eval "$(probes_on "$dom0_probes")" || stop_on "no probes in Dom0"
+		lab-guest exec io "$(probes_on "$guest_probes")" || stop_on "no probes in the guest"
+		lab-guest exec io "fio --minimal --filename=/dev/$2 --name=g --rw=$rw --bs=$bs --size=64m --iodepth=$depth --direct=1 \
+			--ioengine=libaio --number_ios=$count >/dev/null" || stop_on "fio failed on $1"
+		{ lab-guest exec io "$probes_off"; eval "$probes_off"; } >/run/bench/grants
+		cd /root || exit
+		awk -v who="$1" -v what="$what" -v n="$count" -v bytes="$((count * ${bs%k} * 1024))" -v guest="$(guest_copies "$3")" '
+			{ calls[$1] = $2; pages[$1] = $3 }
+			function out(name, value, unit) { printf "RESULT grants %s %s-%s 1 %.3f %s\n", who, what, name, value, unit }
+			END {
+				out("granted", pages["grant"] / n, "pages/request")
+				out("mapped", pages["map"] / n, "pages/request")
+				out("unmapped", pages["unmap"] / n, "pages/request")
+				out("hypercalls", (calls["map"] + calls["unmap"] + calls["copy"]) / n, "calls/request")
+				out("copies", pages["copy"] * 4096 / bytes + guest, "bytes/byte")
+			}' /run/bench/grants
+	done <<-END
+	randread-4k-qd32 randread 4k 32 400
+	randwrite-4k-qd32 randwrite 4k 32 400
+	read-128k-qd8 read 128k 8 100
+	END
+}
+
 io_of()
 {
 	attach "$1" io "$2" || stop_on "$1 could not be attached"
 	lab-guest exec io "/clock arm /dev/$2 /run/$2 && /clock get /run/$2 && DEV=/dev/$2 fio --minimal /jobs" >/run/bench/fio ||
 		{ head -c 600 /run/bench/fio; stop_on "fio failed on $1"; }
 	fio_results "$1" </run/bench/fio
+	grants_of "$1" "$2" "$3"
 	detach "$1" io "$2"
 }
 
@@ -185,11 +245,12 @@ group_io()
 	start_with_qemu io
 	fio_jobs "$1" >/run/bench/jobs
 	lab-guest put io /run/bench/jobs /jobs
-	io_of xengraft-file xvdb
-	io_of qdisk-file xvdc
-	io_of blkback-loop xvdd
-	io_of xengraft-loop xvdb
-	io_of qdisk-loop xvde
+	io_of xengraft-file xvdb 51728
+	io_of qdisk-file xvdc 51744
+	io_of blkback-loop xvdd 51760
+	io_of xengraft-loop xvdb 51728
+	io_of paravirtual-loop xvdb 51728
+	io_of qdisk-loop xvde 51776
 	lab-guest stop io
 }
 
@@ -338,10 +399,95 @@ group_calls()
 	lab-guest stop calls
 }
 
+# ---- swap ---------------------------------------------------------------------------------------------------------
+# What a guest that reads 4 KiB after 4 KiB sees of a swap: the longest gap between two reads while the command ran, less
+# the usual one; beside taking the disk away and giving it back. What the personality held is in the history.
+
+peer_rounds=10
+
+swap_load() { lab-guest exec swap "/clock load /dev/$1 /run/log" >/run/bench/load || stop_on "no load on $1"; }
+
+# swap_load_end WHO: the windows of all commands are in /run/bench/windows
+swap_load_end()
+{
+	lab-guest exec swap "kill $(cat /run/bench/load); while kill -0 $(cat /run/bench/load) 2>/dev/null; do sleep 1; done"
+	lab-guest put swap /run/bench/windows /run/windows
+	lab-guest exec swap "/clock gaps /run/log /run/windows" >/run/bench/gaps || stop_on "no gaps of $1"
+	read -r reads errors median <<-END
+	$(head -n 1 /run/bench/gaps)
+	END
+	result swap "$1" reads 1 "$reads" requests
+	result swap "$1" errors 1 "$errors" requests
+	result swap "$1" usual-gap 1 "$(ms "$median")" ms
+	sed 1d /run/bench/gaps | swap_spread "$1" gap "$median"
+}
+
+# swap_spread WHO WHAT USUAL: of numbers of nanoseconds, each less USUAL
+swap_spread()
+{
+	sort -n | awk -v who="$1" -v what="$2" -v usual="$3" '
+		{ v[NR] = $1 - usual }
+		function out(name, at) {
+			printf "RESULT swap %s %s-%s 1 %.3f ms\n", who, what, name, v[at] / 1e6
+			if (usual) printf "RESULT swap %s %s-%s-usual 1 %.2f requests\n", who, what, name, v[at] / usual
+		}
+		END { if (NR) { out("p50", int((NR + 1) / 2)); out("p99", int(NR * 0.99 + 0.999)); out("max", NR) } }'
+}
+
+swap_ours()
+{
+	attach xengraft-loop swap xvdb || stop_on "no disk"
+	swap_load xvdb
+	: >/run/bench/windows
+	n=0
+	while [ $n -lt "$1" ]; do
+		n=$((n + 1))
+		mode=$([ $((n % 2)) = 1 ] && echo paravirtual || echo virtual)
+		$clock run xengraft swap swap xvdb $mode >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "swap $n failed"; }
+		tail -n 1 /run/bench/timed >>/run/bench/windows
+		usleep 100000	# so that most reads are between swaps: they say what is usual
+	done
+	awk '{ print $2 - $1 }' /run/bench/windows | swap_spread xengraft-swap command 0
+	swap_load_end xengraft-swap
+	xengraft history --json swap xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | swap_spread xengraft-swap held 0
+	[ $((n % 2)) = 0 ] || xengraft swap swap xvdb virtual >/dev/null
+	detach xengraft-loop swap xvdb
+}
+
+# Until the guest reads again: its blkfront lets go of the name when the reader has closed the disk.
+swap_peers()
+{
+	attach blkback-loop swap xvdd
+	lab-guest exec swap "/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd" >/dev/null || stop_on "no disk xvdd"
+	swap_load xvdd
+	: >/run/bench/windows
+	n=0
+	while [ $n -lt $peer_rounds ]; do
+		n=$((n + 1))
+		start=$($clock now)
+		xl block-detach swap xvdd >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "detach $n failed"; }
+		attach blkback-loop swap xvdd >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "attach $n failed"; }
+		echo "$start $(lab-guest exec swap '/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd') 0" >>/run/bench/windows
+		usleep 100000
+	done
+	swap_load_end xl-detach-attach
+	xl block-detach swap xvdd
+}
+
+# The guest shares the one processor with all that runs in Dom0: the command itself costs it a slice of Xen's scheduler (10 ms).
+group_swap()
+{
+	start_guest swap
+	clocks_agree swap
+	swap_ours "$swaps"
+	swap_peers
+	lab-guest stop swap
+}
+
 # ---- The run ------------------------------------------------------------------------------------------------------
 
-rounds=$1
-shift
+rounds=$1 swaps=$2
+shift 2
 prepare
 for group; do
 	echo "bench: $group"

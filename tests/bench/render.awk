@@ -17,7 +17,9 @@ function peers(who)
 	if (who ~ /^xengraft-(first|later)/) return "xl-block-attach"
 	if (who == "xengraft-file") return "qdisk-file blkback-loop"
 	if (who == "xengraft-loop") return "qdisk-loop blkback-loop"
+	if (who == "paravirtual-loop") return "blkback-loop qdisk-loop xengraft-loop"
 	if (who == "xengraft") return "blkfront"
+	if (who == "xengraft-swap") return "xl-detach-attach"
 	return ""
 }
 
@@ -59,9 +61,16 @@ function goals(    i)
 		if (order[i] ~ ("^io" SUBSEP "xengraft-file" SUBSEP)) {
 			split(order[i], k, SUBSEP)
 			goal(k[3] " of qdisk's", ratio("io", "xengraft-file", "qdisk-file", k[3]), 1, 0)
+			goal(k[3] ", paravirtual, of blkfront's", ratio("io", "paravirtual-loop", "blkback-loop", k[3]),
+				k[3] ~ /4k-qd32/ ? 1.1 : 1, 0)
 		}
+	goal("paravirtual, bytes copied a byte", value("grants", "paravirtual-loop", "randread-4k-qd32-copies"), 0, 1)
 	goal("guest memory a disk, KiB", value("memory", "xengraft", "guest-disk"), 1024, 1)
 	goal("Dom0 memory a disk under load, KiB (PSS)", value("memory", "xengraft", "dom0-disk-load"), 8192, 1)
+	goal("a swap's gap, p50, usual requests", value("swap", "xengraft-swap", "gap-p50-usual"), 3, 1)
+	goal("a swap's gap, p99, usual requests", value("swap", "xengraft-swap", "gap-p99-usual"), 20, 1)
+	goal("detach and attach beside it, p50, times as long", ratio("swap", "xl-detach-attach", "xengraft-swap", "gap-p50"), 500, 0)
+	goal("errors in swaps", value("swap", "xengraft-swap", "errors"), 0, 1)
 }
 
 $1 == "RESULT" {
