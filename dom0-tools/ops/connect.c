@@ -272,7 +272,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 /*
  * One page: 32 requests in flight a queue, as Linux's blkfront has unless told otherwise. For each entry of a ring xen-blkback
  * allocates 264 pieces of memory when it connects and frees them in one go, without a pause, when it leaves: with four pages
- * that was 33,792 pieces, a third of a swap's time and its longest gap. Our driver keeps a page for each entry, in the guest.
+ * that was 33,792 pieces: 110 ms of a swap in the lab, and a gap of 20 ms. Our driver keeps a page for each entry, in the guest.
  */
 #define RING_ORDER_MAX 0
 

@@ -168,14 +168,16 @@ fio_results()
 
 # What is done to grants for a request: the functions of either kernel that do it are probed, in a run that is not timed.
 # Whatever a backend does goes through these, a process's ioctls too. The register holds how many pages a call is for.
-dom0_probes='p:xg/map gnttab_map_refs n=%cx:u32\np:xg/unmap gnttab_unmap_refs n=%cx:u32\np:xg/copy gnttab_batch_copy n=%si:u32\n'
-guest_probes='p:xg/grant gnttab_grant_foreign_access_ref\np:xg/end gnttab_end_foreign_access_ref\n'
+dom0_probes='p:xg/map gnttab_map_refs n=%cx:u32
+p:xg/unmap gnttab_unmap_refs n=%cx:u32
+p:xg/copy gnttab_batch_copy n=%si:u32'
+guest_probes='p:xg/grant gnttab_grant_foreign_access_ref'
 
 # probes_on PROBES, probes_off: shell text, for Dom0 and guests
 probes_on()
 {
 	echo "mount -t tracefs t /sys/kernel/tracing 2>/dev/null; cd /sys/kernel/tracing && echo 16384 >buffer_size_kb &&
-		printf '$1' >kprobe_events && echo 1 >events/xg/enable && echo >trace"
+		echo '$1' >kprobe_events && echo 1 >events/xg/enable && echo >trace"
 }
 # "NAME CALLS PAGES" lines
 probes_off="cd /sys/kernel/tracing && echo 0 >events/xg/enable && awk '
@@ -210,7 +212,6 @@ grants_of()
 			function out(name, value, unit) { printf "RESULT grants %s %s-%s 1 %.3f %s\n", who, what, name, value, unit }
 			END {
 				out("granted", pages["grant"] / n, "pages/request")
-				out("ended", pages["end"] / n, "pages/request")
 				out("mapped", pages["map"] / n, "pages/request")
 				out("unmapped", pages["unmap"] / n, "pages/request")
 				out("hypercalls", (calls["map"] + calls["unmap"] + calls["copy"]) / n, "calls/request")
