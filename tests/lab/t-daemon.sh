@@ -3,6 +3,7 @@
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
 # Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm.
 . "${0%/*}/t-lib.sh"
+. "${0%/*}/t-load.sh"
 
 device=$1
 shift
@@ -66,22 +67,8 @@ t_clear_up()
 	kill -KILL "$(cat /root/xengraftd.pid)" 2>/dev/null || :
 }
 
-# Verified data at some depth in the guest's own part of the disk: from so many MiB on.
-load_start()
-{
-	lab-guest exec "$1" "rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite \
-		--bs=4k --iodepth=8 --offset=${2}M --size=8M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=256 \
-		--time_based --runtime=3600 --output=/run/fio.out >/run/fio.err 2>&1; echo \$? >/run/fio.status) &
-		sleep 1; test ! -e /run/fio.status"
-}
-
-load_ended_well()
-{
-	lab-guest exec "$1" 'test ! -e /run/fio.status && killall -INT fio
-		n=0; while [ ! -e /run/fio.status ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
-		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
-		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
-}
+# Verified data in the guest's own part of the disk, from so many MiB on.
+part_load() { load_start "$1" --iodepth=8 --offset="$2M" --size=8M --io_size=4M; }
 
 guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"; }
 
@@ -92,10 +79,10 @@ shared()
 	daemon_start
 	guest_start one
 	until_true "one alone: paravirtual" modes_are paravirtual one
-	load_start one 0
+	part_load one 0
 	guest_start two
 	until_true "one and two: virtual" modes_are virtual one two
-	load_start two 16
+	part_load two 16
 	guest_start three
 	until_true "three of them: virtual" modes_are virtual one two three
 	load_ended_well two
@@ -164,7 +151,7 @@ killed()
 	done
 	wait $starting
 	until_true "one alone: paravirtual" mode_is one paravirtual
-	load_start one 0
+	part_load one 0
 	guest_start two &
 	starting=$!
 	for ms in 9000 600 1100 900 1700 400; do

@@ -4,6 +4,7 @@
 # Arguments: rounds, then guests as TYPE:KERNEL:VCPUS. Wants --disk 600M for the saved guest.
 # shellcheck disable=SC2016 # text for the guest
 . "${0%/*}/t-lib.sh"
+. "${0%/*}/t-load.sh"
 
 rounds=$1
 shift
@@ -13,15 +14,14 @@ for d in /dev/vd?; do
 done
 [ -n "${disk:-}" ] || { echo "LAB: no disk to save a guest on (--disk)"; exit 99; }
 mke2fs -q -F -t ext4 "$disk" && mkdir -p /mnt/d && mount -t ext4 "$disk" /mnt/d || exit 99
-truncate -s 64M /root/s.img /root/p.img
-loop=$(losetup -f)
-losetup "$loop" /root/p.img
+truncate -s 64M /root/s.img
+loop=$(t_loop /root/p.img 64)
 
 on() { lab-guest exec "$g" "$1"; }
 
 t_clear_up()
 {
-	on 'killall fio' >/dev/null 2>&1 || :
+	load_kill "$g"
 	for d in xvdb xvdc; do xengraft disk-detach --force "$g" $d >/dev/null 2>&1 || :; done
 	rm -f /mnt/d/saved
 	! xl domid "$g-first" >/dev/null 2>&1 || { xl destroy "$g"; xl rename "$g-first" "$g"; }
@@ -33,37 +33,13 @@ history_last() { xengraft history --json "$g" xvdb | sed -n "s/.*\"$1\": \"\{0,1
 save() { xl save "$@" >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }; }
 restore() { xl restore "$@" >/tmp/save.out 2>&1 || { tail -n 5 /tmp/save.out; return 1; }; }
 
-# Verified data at depth 32, until it is interrupted: fio's status is 128 then.
-load_start()
-{
-	on 'rm -f /run/fio.*; (fio --name=v --filename=/dev/xvdb --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth=32 \
-		--size=32M --verify=crc32c --verify_fatal=1 --do_verify=1 --verify_backlog=512 --time_based --runtime=3600 \
-		--output=/run/fio.out >/run/fio.err 2>&1; echo $? >/run/fio.status) &
-		n=0; while ! pidof fio >/dev/null && [ $n -lt 60 ]; do sleep 1; n=$((n + 1)); done; sleep 1; test ! -e /run/fio.status'
-}
-
-# It is at work: the disk's count of completed writes goes up.
-load_goes_on()
-{
-	on 'w() { awk "{ print \$5 }" /sys/block/xvdb/stat; }; a=$(w); n=0
-		while [ "$(w)" -lt $((a + 200)) ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
-		test "$(w)" -ge $((a + 200)) && test ! -e /run/fio.status || { cat /run/fio.*; false; }'
-}
-
-load_ended_well()
-{
-	on 'test ! -e /run/fio.status && killall -INT fio; n=0; while [ ! -e /run/fio.status ] && [ $n -lt 120 ]; do sleep 1; n=$((n + 1)); done
-		cat /run/fio.err; grep -E "err=|verify|IOPS" /run/fio.out; s=$(cat /run/fio.status); echo "fio: status $s"
-		{ [ "$s" = 0 ] || [ "$s" = 128 ]; } && grep -q "err= 0" /run/fio.out && ! grep -qE "verify|bad|error" /run/fio.err'
-}
-
 # Two disks, one in each mode, of which one is at work.
 under_load()
 {
 	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
 	xengraft disk-attach "$g" "$loop,raw,xvdc,rw" --mode paravirtual
 	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2>/dev/null; dd if=/tmp/x of=/dev/xvdc bs=64k oflag=direct conv=fsync 2>/dev/null'
-	load_start
+	load_start "$g"
 	replayed=0 n=0
 	while [ $n -lt "$rounds" ]; do
 		n=$((n + 1))
@@ -79,11 +55,11 @@ under_load()
 		t_same reason "$(history_last reason)" reconnect
 		replayed=$((replayed + $(history_last replayed)))
 		t_same mode "$(field xvdb mode) $(field xvdc mode)" "virtual paravirtual"
-		load_goes_on
+		load_goes_on "$g"
 		on 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvdc bs=64k count=64 iflag=direct 2>/dev/null | cmp - /tmp/x'
 	done
 	xengraft reconnect "$g" | grep -q '^0 reconnected, 2 had a backend'
-	load_ended_well
+	load_ended_well "$g"
 	[ $replayed -gt 0 ]
 	echo "NOTE $rounds rounds, $replayed requests done again"
 	xengraft disk-detach "$g" xvdc
@@ -99,7 +75,7 @@ killed()
 	xengraft -N reconnect "$g" xvdb | sed -n 's/^would //p' >/tmp/steps
 	grep -q '^end the dead backend$' /tmp/steps
 	xengraft reconnect "$g" xvdb
-	load_start
+	load_start "$g"
 	save "$g" /mnt/d/saved
 	t_not env XENGRAFT_FAULT="kill:note that the guest is away" xengraft disk-list
 	xengraft disk-list | grep -q "^$g  *-  *xvdb .* away "
@@ -117,8 +93,8 @@ killed()
 		t_not env XENGRAFT_FAULT="kill:$step" xengraft reconnect "$g" xvdb
 	done 3</tmp/after
 	xengraft reconnect "$g" xvdb
-	load_goes_on
-	load_ended_well
+	load_goes_on "$g"
+	load_ended_well "$g"
 	t_same backends "$(t_backends)" 1
 	xengraft disk-detach "$g" xvdb
 }
@@ -127,18 +103,18 @@ killed()
 in_place()
 {
 	xengraft disk-attach "$g" /root/s.img,raw,xvdb,rw
-	load_start
+	load_start "$g"
 	before="$(xl domid "$g") $(field xvdb backend_pid)"
 	save -c "$g" /mnt/d/saved
 	rm /mnt/d/saved
-	load_goes_on
+	load_goes_on "$g"
 	t_not xl save "$g" /dev/full
-	load_goes_on
+	load_goes_on "$g"
 	t_same "domain and backend" "$(xl domid "$g") $(field xvdb backend_pid)" "$before"
 	# The personality hears, too.
 	xengraft swap "$g" xvdb virtual --timeout 3000
-	load_goes_on
-	load_ended_well
+	load_goes_on "$g"
+	load_ended_well "$g"
 	xengraft disk-detach "$g" xvdb
 }
 

@@ -6,6 +6,9 @@
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
+on() { lab-guest exec "$g" "$1"; }
+field() { xengraft status --json "$g" xvdb | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+
 swaps=$1 guest=$2
 IFS=: read -r type kernel vcpus <<END
 $guest
@@ -45,13 +48,13 @@ soak()
 	old_virtual=$(sha256sum /usr/lib/xengraft/images/blkif-virtual.o | cut -d ' ' -f 1)
 	old_paravirtual=$(sha256sum /usr/lib/xengraft/images/blkif-paravirtual.o | cut -d ' ' -f 1)
 	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
-	load_start
+	load_start "$g"
 	n=0 late=0
 	while [ $n -lt "$swaps" ]; do
 		if swap_nth $n >/tmp/swap.out 2>&1; then
 			n=$((n + 1))
 			[ $((n % 100)) != 0 ] || echo "$n swaps at $(cut -d ' ' -f 1 /proc/uptime) s" >&3
-			[ $((n % 10)) != 0 ] || load_runs
+			[ $((n % 10)) != 0 ] || load_runs "$g"
 		else
 			status=$?
 			cat /tmp/swap.out >&3
@@ -60,7 +63,7 @@ soak()
 			[ $late -lt $((n / 50 + 20)) ]
 		fi
 	done
-	load_ended_well
+	load_ended_well "$g"
 	xengraft history --json "$g" xvdb >/tmp/history
 	echo "NOTE $n swaps, $late refused, $(sed -n 's/.*"reason": "\(.*\)",.*/\1/p' /tmp/history | sort | uniq -c | tr -s ' \n' ' ')"
 	echo "NOTE held, ms: $(sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' /tmp/history | sort -n |

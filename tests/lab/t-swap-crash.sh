@@ -6,12 +6,15 @@
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
+on() { lab-guest exec "$g" "$1"; }
+field() { xengraft status --json "$g" xvdb | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+
 loop=$(t_loop /root/swap.img 64)
 spec=$loop,raw,xvdb,rw
 
 t_clear_up()
 {
-	load_kill
+	load_kill "$g"
 	xengraft disk-detach --force "$g" xvdb >/dev/null 2>&1 || :
 }
 
@@ -23,7 +26,7 @@ serves()
 	xengraft status "$g" xvdb >/tmp/status
 	grep -q '^disk .*, live$' /tmp/status && grep -q '^in the guest  live$' /tmp/status || { cat /tmp/status; return 1; }
 	on 'dd if=/dev/xvdb of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null'
-	load_runs
+	load_runs "$g"
 	t_same traces "$(traces)" "$clean"
 }
 
@@ -43,10 +46,10 @@ traces()
 with_load()
 {
 	xengraft disk-attach "$g" $spec
-	load_start
+	load_start "$g"
 	clean=$(traces)
 	"$@"
-	load_ended_well
+	load_ended_well "$g"
 	xengraft disk-detach "$g" xvdb
 }
 
@@ -105,7 +108,7 @@ guest_goes_at()
 	g=v-${guest%%:*}
 	start_guest
 	xengraft disk-attach "$g" $spec
-	load_start
+	load_start "$g"
 	stopped_at "$1" paravirtual
 	xl destroy "$g"
 	kill -CONT $pid

@@ -5,6 +5,9 @@
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
+on() { lab-guest exec "$g" "$1"; }
+field() { xengraft status --json "$g" xvdb | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\).*/\1/p" | head -n 1; }
+
 swaps=$1
 shift
 
@@ -12,7 +15,7 @@ loop=$(t_loop /root/swap.img 64)
 
 t_clear_up()
 {
-	load_kill
+	load_kill "$g"
 	xengraft disk-detach --force "$g" xvdb >/dev/null 2>&1 || :
 }
 
@@ -51,7 +54,7 @@ under_load()
 	xengraft swap "$g" xvdb virtual --timeout 3000
 	t_settle
 	before=$(t_traces)
-	load_start
+	load_start "$g"
 	n=0 late=0
 	while [ $n -lt "$swaps" ]; do
 		case $((n % 4)) in 0 | 1) mode=paravirtual ;; *) mode=virtual ;; esac
@@ -64,9 +67,9 @@ under_load()
 			late=$((late + 1))
 			[ $late -lt 20 ]
 		fi
-		load_runs
+		load_runs "$g"
 	done
-	load_ended_well
+	load_ended_well "$g"
 	echo "NOTE $n swaps, $late refused; held ms: $(xengraft history --json "$g" xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | tail -n "$n" | sort -n |
 		awk '{ v[NR] = $1 / 1e6 } END { printf "p50 %.2f, p99 %.2f, most %.2f", v[int((NR + 1) / 2)], v[int(NR * 0.99 + 0.5)], v[NR] }')"
 	[ "$(field mode)" = virtual ] || xengraft swap "$g" xvdb virtual --timeout 3000
@@ -109,7 +112,7 @@ fsync_storm()
 stuck()
 {
 	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
-	load_start
+	load_start "$g"
 	t_settle
 	before=$(t_traces)
 	kill -STOP "$(field backend_pid)"
@@ -118,7 +121,7 @@ stuck()
 	t_same mode "$(field mode)" virtual
 	kill -CONT "$(field backend_pid)"
 	on 'sleep 1'
-	load_ended_well
+	load_ended_well "$g"
 	xengraft disk-detach "$g" xvdb
 }
 
@@ -127,7 +130,7 @@ replaced()
 {
 	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
 	for mode in paravirtual virtual; do
-		load_start
+		load_start "$g"
 		if [ "$1" = killed ]; then
 			kill -KILL "$(field backend_pid)"
 			xengraft swap "$g" xvdb $mode
@@ -136,7 +139,7 @@ replaced()
 			xengraft swap --force "$g" xvdb $mode
 		fi
 		on 'sleep 3'
-		load_ended_well
+		load_ended_well "$g"
 		t_same reason "$(xengraft history --json "$g" xvdb | sed -n 's/.*"reason": "\(.*\)",.*/\1/p' | tail -n 1)" replace
 		echo "NOTE replayed: $(xengraft history --json "$g" xvdb | sed -n 's/.*"replayed": \([0-9]*\),.*/\1/p' | tail -n 1)"
 		xengraft swap "$g" xvdb virtual --timeout 3000
