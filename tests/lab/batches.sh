@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The boots of the lab that ./check makes, in two lanes side by side, and what runs in each. Sourced by ./check.
 
-lab_batches="attach-pvh refuse attach-pv backend guests"
-more_batches="bare generate crash inspect swap swap-crash daemon xl backend-pv more-guests"
+lab_batches="attach-pvh refuse swap attach-pv backend guests"
+more_batches="bare generate crash inspect swaps swap-crash daemon xl backend-pv more-guests"
 
 lane_a()
 {
 	lab_batch attach-pvh 2000 -- "t-attach.sh pvh:6.1:1 pvh:6.1:2 pvh:6.12:2"
 	lab_batch refuse 900 -- "t-refuse.sh"
+	lab_batch swap 1500 -- "t-swap.sh 8 pvh:6.1:2"
 }
 
 lane_b()
@@ -49,7 +50,7 @@ more_b()
 {
 	lab_batch inspect 2400 --file "$build/tests/lab/inspect-probe" -- \
 		"t-inspect.sh pvh/6.1/1 pv/6.1/2 pvh/6.12/2 pv/6.12/1 kaslr/6.1/2 kaslr/6.12/1"
-	lab_batch swap 2400 --smp 2 -- "t-swap.sh 100 pvh:6.1:2 pv:6.12:1"
+	lab_batch swaps 3000 -- "t-swap.sh 50 pv:6.1:2 pv:6.12:1 pvh:6.12:2"
 	lab_batch swap-crash 3000 -- "t-swap-crash.sh pvh:6.1:1"
 	lab_batch daemon 2400 --disk 64M -- "t-daemon.sh /dev/vda shared reload killed storm"
 	xl_batch xl 2400 "t-xl.sh pvh:6.1 pv:6.1 pvh:6.12"
