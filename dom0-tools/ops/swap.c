@@ -339,18 +339,9 @@ static bool is_unsure(int rc)
 	return rc == -ETIMEDOUT || rc == -ENODEV;
 }
 
-static int switch_run(void *ctx, struct xg_err *err)
+static unsigned int deadline_of(const struct swap *w)
 {
-	struct swap *w = ctx;
-	unsigned int deadline = w->wish->deadline_ms ? w->wish->deadline_ms : DEADLINE_MS;
-	int rc = xg_swap_switch(w->core, &w->next.device, w->replay ? 0 : deadline, w->replay, w->name, &w->result, err);
-
-	w->owed = is_unsure(rc);
-	w->switched = !rc;
-	if (rc == -EIO)
-		return xg_fail(err, EIO, "%s: the new %s does not answer: %s", w->name, w->kind->name,
-			       w->replay ? "the disk has no backend now, swap it again" : "nothing was changed");
-	return rc ? rc : xg_fault_point("switched", err);
+	return w->wish->deadline_ms ? w->wish->deadline_ms : DEADLINE_MS;
 }
 
 /* The new driver had its chance: it is ended with its backend, and what it did not do goes to the old one. */
@@ -362,12 +353,30 @@ static void switch_undo(void *ctx)
 
 	if (!w->switched || w->owed)
 		return;
-	rc = xg_swap_switch(w->core, &w->row.device, DEADLINE_MS, false, w->name, &back, NULL);
+	rc = xg_swap_switch(w->core, &w->row.device, deadline_of(w), false, w->name, &back, NULL);
 	if (rc == -EAGAIN && !w->kind->kill(w->s->ops->store, w->to, NULL) &&
 	    !xg_target_settle(w->spec.target, w->spec.read_only, lock_at(w), NULL))
 		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
 	w->switched = rc != 0;
 	w->owed = rc != 0;
+}
+
+static int switch_run(void *ctx, struct xg_err *err)
+{
+	struct swap *w = ctx;
+	int rc = xg_swap_switch(w->core, &w->next.device, w->replay ? 0 : deadline_of(w), w->replay, w->name, &w->result, err);
+
+	w->owed = is_unsure(rc);
+	w->switched = !rc;
+	if (rc == -EIO)
+		return xg_fail(err, EIO, "%s: the new %s does not answer: %s", w->name, w->kind->name,
+			       w->replay ? "the disk has no backend now, swap it again" : "nothing was changed");
+	if (rc)
+		return rc;
+	rc = xg_fault_point("switched", err);
+	if (rc)
+		switch_undo(w);
+	return rc;
 }
 
 struct proof {

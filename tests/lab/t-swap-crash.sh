@@ -116,6 +116,9 @@ guest_goes_at()
 	cat /tmp/said
 	xengraft disk-list
 	t_same "what is left in xenstore" "$(xenstore-ls -f | grep -c xengraft || :)" 0
+	# It may have been saved, for all that Dom0 knows: its record stays, and is given up.
+	t_same "guests that are here" "$(sqlite3 /var/lib/xengraft/state.db 'select count(*) from guest where away = 0')" 0
+	xengraft withdraw --forget "$g"
 	t_same "rows" "$(sqlite3 /var/lib/xengraft/state.db 'select (select count(*) from device) + (select count(*) from operation)
 		+ (select count(*) from next) + (select count(*) from guest)')" 0
 	n=0
