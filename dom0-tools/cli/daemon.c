@@ -109,6 +109,19 @@ static void jobs_print(json_t *jobs)
 	}
 }
 
+static void saves_print(json_t *saves)
+{
+	json_t *k;
+	size_t i;
+
+	if (json_array_size(saves))
+		putchar('\n');
+	json_array_foreach(saves, i, k)
+		printf("Domain %lld: %s, since %.1f s (process %lld)\n", number_of(k, "domid"),
+		       json_is_true(json_object_get(k, "held")) ? "held for a save" : "is being saved",
+		       (double)number_of(k, "for_ms") / 1000, number_of(k, "pid"));
+}
+
 static void status_print(json_t *answer)
 {
 	printf("xengraftd %s, process %lld, for %lld s; %lld domains; jobs: %lld ended, %lld of them failed\n",
@@ -118,6 +131,7 @@ static void status_print(json_t *answer)
 		printf("cannot look: %s\n", text_of(answer, "trouble"));
 	disks_print(json_object_get(answer, "disks"));
 	jobs_print(json_object_get(answer, "jobs"));
+	saves_print(json_object_get(answer, "saves"));
 }
 
 int xg_cmd_daemon(struct xg_cli *cli, int argc, char **argv)

@@ -31,6 +31,7 @@ static const struct key keys[] = {
 	{ "retry-most", NUMBER, AT(retry_most_s), 1, 86400, { NULL } },
 	{ "attach-limit", NUMBER, AT(attach_limit_s), 1, 86400, { NULL } },
 	{ "hold", NUMBER, AT(hold_ms), 1, 10000, { NULL } },
+	{ "before-save", NUMBER, AT(before_save_ms), 0, 60000, { NULL } },
 	{ "reconnect", YES_NO, AT(reconnect), 0, 0, { "no", "yes" } },
 	{ "poll", NUMBER, AT(poll_s), 1, 3600, { NULL } },
 };
@@ -46,7 +47,8 @@ void xgd_config_default(struct xgd_config *ret)
 {
 	*ret = (struct xgd_config){
 		.mode = XGD_AUTO, .alone = XGD_PARAVIRTUAL, .reconnect = true, .settle_s = 5,
-		.jobs = 4, .retry_first_s = 1, .retry_most_s = 60, .attach_limit_s = 600, .hold_ms = 30, .poll_s = 5,
+		.jobs = 4, .retry_first_s = 1, .retry_most_s = 60, .attach_limit_s = 600, .hold_ms = 30, .before_save_ms = 5000,
+		.poll_s = 5,
 	};
 }
 

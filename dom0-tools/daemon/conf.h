@@ -21,6 +21,7 @@ struct xgd_config {
 	unsigned int retry_first_s, retry_most_s;
 	unsigned int attach_limit_s;	/* then a disk of a list is given up */
 	unsigned int hold_ms;		/* of a swap */
+	unsigned int before_save_ms;	/* a save waits for so long until disks are virtual; 0: not at all */
 	unsigned int poll_s;		/* also without an event it is looked again */
 };
 

@@ -11,15 +11,19 @@ dom0_tools_daemon_libxgdaemon_a_SOURCES = \
 	dom0-tools/daemon/queue.c \
 	dom0-tools/daemon/queue.h \
 	dom0-tools/daemon/run.c \
-	dom0-tools/daemon/run.h
+	dom0-tools/daemon/run.h \
+	dom0-tools/daemon/saver.c \
+	dom0-tools/daemon/saver.h
 
 sbin_PROGRAMS += dom0-tools/daemon/xengraftd
 dom0_tools_daemon_xengraftd_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(SYSTEMD_CFLAGS)
+dom0_tools_daemon_xengraftd_CPPFLAGS = $(AM_CPPFLAGS) -DXG_SAVE_PROGRAM='"$(XEN_BINDIR)/libxl-save-helper"'
 dom0_tools_daemon_xengraftd_SOURCES = \
 	dom0-tools/daemon/daemon.h \
 	dom0-tools/daemon/look.c \
 	dom0-tools/daemon/look.h \
 	dom0-tools/daemon/main.c \
+	dom0-tools/daemon/saves.c \
 	dom0-tools/daemon/status.c
 # Libraries in the order of the arrows: each needs only those after it.
 dom0_tools_daemon_xengraftd_LDADD = \

@@ -149,8 +149,13 @@ static int look(struct xgd *d, struct xg_err *err)
 		return rc;
 	xgd_view_fini(&d->view);
 	d->view = view;
+	xgd_saves_tell(d->saves, &d->view);
 	rc = xgd_plan(&d->config, &d->view, &wants, &count, err);
-	return rc ? rc : xgd_queue_update(&d->queue, wants, count, xg_now_ms(), err);
+	if (!rc)
+		rc = xgd_queue_update(&d->queue, wants, count, xg_now_ms(), err);
+	if (!rc)
+		xgd_saves_planned(d->saves, &d->queue);
+	return rc;
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *ctx)
@@ -326,12 +331,15 @@ static int open_all(struct xgd *d, struct xg_err *err)
 	if (rc < 0)
 		return xg_fail_errno(err, -rc, "event loop");
 	rc = watch(d, err);
+	if (!rc)
+		rc = xgd_saves_open(d, err);
 	return rc ? rc : xgd_server_open(d, err);
 }
 
 static void close_all(struct xgd *d)
 {
 	xgd_server_close(d->server);
+	xgd_saves_close(d->saves);
 	xgd_view_fini(&d->view);
 	xgd_lists_destroy(d->lists);
 	xgd_queue_fini(&d->queue);

@@ -108,6 +108,8 @@ static struct verdict judge(const struct xgd_config *c, const struct xgd_disk *k
 		return (struct verdict){ NULL, "an operation on it is unfinished" };
 	if (!k->device)
 		return (struct verdict){ "virtual", "its target is no block device" };
+	if (d->saving)
+		return (struct verdict){ "virtual", "its guest is about to be saved" };
 	if (k->others)
 		return (struct verdict){ "virtual", "its device has other disks" };
 	return (struct verdict){ xgd_mode_name(c->alone), "alone on its device" };
@@ -120,8 +122,8 @@ static void plan_swap(struct planning *p, const struct xgd_disk *k, const struct
 	if (!w)
 		return;
 	w->devid = k->devid;
-	/* Another one beside it cannot wait; that it is alone may be over soon. */
-	w->delay_ms = k->others ? 0 : p->c->settle_s * 1000;
+	/* Another one beside it, or who saves it, cannot wait; that it is alone may be over soon. */
+	w->delay_ms = k->others || d->saving ? 0 : p->c->settle_s * 1000;
 	memcpy(w->vdev, k->vdev, sizeof(w->vdev));
 	memcpy(w->mode, k->should, sizeof(w->mode));
 	memcpy(w->why, k->why, sizeof(w->why));

@@ -6,6 +6,7 @@
  *     a disk of a domain's list that is not there               attach
  *     an auto disk, alone on its device                         paravirtual (after `settle`)
  *     an auto disk whose device another disk lies on            virtual
+ *     an auto disk whose guest is about to be saved             virtual
  *     a guest that was restored, or whose backend is gone       reconnect
  *     a guest on record that is no more                         sweep
  */
@@ -30,6 +31,7 @@ struct xgd_domain {
 	uint32_t domid;
 	char uuid[XG_UUID_TEXT];
 	bool ready;		/* runs, and is not about to end */
+	bool saving;		/* is being saved, or about to be */
 	struct xgd_item *items;	/* borrowed */
 	size_t item_count;
 };

@@ -181,6 +181,16 @@ uint64_t xgd_queue_due(const struct xgd_queue *q)
 	return due;
 }
 
+bool xgd_queue_swaps(const struct xgd_queue *q, uint32_t domid)
+{
+	size_t i;
+
+	for (i = 0; i < q->count; i++)
+		if (q->jobs[i]->want.domid == domid && (q->jobs[i]->running || q->jobs[i]->want.verb == XGD_SWAP))
+			return true;
+	return false;
+}
+
 void xgd_queue_forgive(struct xgd_queue *q, uint64_t now_ms)
 {
 	size_t i;

@@ -46,6 +46,8 @@ void xgd_queue_ended(struct xgd_queue *q, const struct xgd_config *c, struct xgd
 		     uint64_t now_ms);
 /* When something will be due; XGD_NEVER. */
 uint64_t xgd_queue_due(const struct xgd_queue *q);
+/* Whether a disk of domain DOMID is to be swapped, or anything is at work on that guest. */
+bool xgd_queue_swaps(const struct xgd_queue *q, uint32_t domid);
 /* Who was given up gets another chance. */
 void xgd_queue_forgive(struct xgd_queue *q, uint64_t now_ms);
 

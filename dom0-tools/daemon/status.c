@@ -45,6 +45,12 @@ static json_t *disk_json(const struct xgd_disk *k)
 			 k->why, "backend_lives", k->lives, "others", (json_int_t)k->others);
 }
 
+static json_t *save_json(const struct xgd_save *save)
+{
+	return json_pack("{s:i, s:i, s:b, s:I}", "domid", (int)save->domid, "pid", (int)save->pid, "held", save->held, "for_ms",
+			 (json_int_t)save->for_ms);
+}
+
 static const char *job_state(const struct xgd_job *job, uint64_t now)
 {
 	if (job->running)
@@ -68,18 +74,23 @@ static json_t *job_json(const struct xgd_job *job, uint64_t now)
 /* What has been seen, as of the last look. NULL: no memory, or a name that is no UTF-8. */
 static json_t *status_json(struct xgd *d)
 {
-	json_t *disks = json_array(), *jobs = json_array();
+	json_t *disks = json_array(), *jobs = json_array(), *saves = json_array();
 	uint64_t now = xg_now_ms();
+	struct xgd_save save;
 	size_t i;
 
 	for (i = 0; i < d->view.disk_count; i++)
 		json_array_append_new(disks, disk_json(&d->view.disks[i]));
 	for (i = 0; i < d->queue.count; i++)
 		json_array_append_new(jobs, job_json(d->queue.jobs[i], now));
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:s, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
+	for (i = 0; i < xgd_saves_count(d->saves); i++) {
+		xgd_saves_row(d->saves, i, &save);
+		json_array_append_new(saves, save_json(&save));
+	}
+	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:s, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
 			 "config", d->config_path, "up_ms", (json_int_t)(now - d->started_ms), "domains",
 			 (int)d->view.domain_count, "jobs_done", (int)d->jobs_done, "jobs_failed", (int)d->jobs_failed,
-			 "trouble", d->trouble, "disks", disks, "jobs", jobs);
+			 "trouble", d->trouble, "disks", disks, "jobs", jobs, "saves", saves);
 }
 
 static json_t *answer_json(struct xgd *d, const char *request)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save.
+# The last two want a second --disk of 600 MiB, for the guest.
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
@@ -64,13 +65,20 @@ t_clear_up()
 {
 	for g in $(lab-guest list); do lab-guest stop "$g"; done
 	# A case is a process of its own: what it knew is gone.
+	rm -f /root/wait
 	kill -KILL "$(cat /root/xengraftd.pid)" 2>/dev/null || :
+	umount /mnt/d 2>/dev/null || :
 }
 
 # Verified data in the guest's own part of the disk, from so many MiB on.
 part_load() { load_start "$1" --iodepth=8 --offset="$2M" --size=8M --io_size=4M; }
 
-guest_start() { lab-guest start "$1" --tools --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"; }
+guest_start()
+{
+	guest=$1
+	shift
+	lab-guest start "$guest" --tools "$@" --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"
+}
 
 # Three guests on one device come and go.
 shared()
@@ -203,6 +211,135 @@ storm()
 	done
 	until_true "all swept" disks_are 0
 	daemon_stop
+}
+
+# The disk that is not the device: with a file system on it, /mnt/d.
+store_mount()
+{
+	for d in /dev/vd?; do
+		case $d:$(cat "/sys/block/${d##*/}/serial") in "$device":*) ;; *:lab*) store=$d ;; esac
+	done
+	[ -n "${store:-}" ] || { echo "no second disk to save a guest on"; return 1; }
+	mke2fs -q -F -t ext4 "$store"
+	mkdir -p /mnt/d
+	mount -t ext4 "$store" /mnt/d
+}
+
+done_jobs() { grep -c "^xengraftd: $1.*: done in" $log || :; }
+# As the daemon itself sees it: a command would look after the guests that come back.
+daemon_sees() { xengraft daemon status --json | grep -q "\"$1\": \"*$2"; }
+
+# In the record: a command would look itself.
+is_away() { [ "$(sqlite3 /var/lib/xengraft/state.db 'select away != 0 from guest')" = 1 ]; }
+
+# Restored by an xl that knows nothing of us: the daemon alone gives the disk back, and the load goes on.
+restored()
+{
+	until_true "on record as away" is_away
+	until_true "rest" at_rest
+	swept=$(done_jobs sweep)
+	# Several looks: one that is away makes no more work.
+	for n in 1 2 3 4; do at_rest; sleep 1; done
+	t_same "sweeps while it is away" "$(done_jobs sweep)" "$swept"
+	t_same backends "$(t_backends)" 0
+	xl restore /mnt/d/saved >/tmp/save.out 2>&1
+	rm /mnt/d/saved
+	until_true "reconnected" grep -q "^xengraftd: reconnect of domain $(xl domid one): done in" $log
+	until_true "paravirtual again" daemon_sees mode paravirtual
+	until_true "rest" at_rest
+	mode_is one paravirtual
+	t_same "backends: the kernel has it" "$(t_backends)" 0
+	load_goes_on one
+}
+
+conf_write()
+{
+	printf 'settle = 1\nhold = 2000\npoll = 1\nbefore-save = %s\n' "$1" >$conf
+	[ -z "${daemon:-}" ] || kill -HUP $daemon
+}
+
+saved()
+{
+	store_mount
+	conf_write 0
+	daemon_start
+	guest_start one --mem 192
+	until_true "one alone: paravirtual" modes_are paravirtual one
+	part_load one 0
+	xl save one /mnt/d/saved >/tmp/save.out 2>&1
+	restored
+	t_same "swaps: a reconnect" "$(swaps_of one)" 1
+	load_ended_well one
+	saved_end
+}
+
+# The same, but it waits until the disk is virtual: when it is moved, when it stays, when that takes too long, when nobody
+# answers. Jobs wait as long as a file is there.
+before_save()
+{
+	store_mount
+	printf '#!/bin/sh\nwhile [ -e /root/wait ]; do sleep 1; done\nexec xengraft "$@"\n' >/root/patient
+	chmod +x /root/patient
+	export XENGRAFT_PROGRAM=/root/patient
+	conf_write 60000
+	daemon_start
+	guest_start one --mem 192
+	until_true "one alone: paravirtual" modes_are paravirtual one
+	part_load one 0
+	touch /root/wait
+	xl save one /mnt/d/saved >/tmp/save.out 2>&1 &
+	saving=$!
+	until_true "held" sh -c "xengraft daemon status | grep -q '^Domain $(xl domid one): held for a save'"
+	xengraft daemon status | grep 'its guest is about to be saved'
+	rm /root/wait
+	wait $saving
+	grep "save of domain .*: goes on .*, its disks are ready" $log
+	t_same "swaps: to virtual" "$(swaps_of one)" 1
+	xengraft disk-list | grep -q '^one  *-  *xvdb .* virtual .* away '
+	restored
+	t_same "swaps: a reconnect, and back" "$(swaps_of one)" 3
+	xl save -c one /mnt/d/saved >/tmp/save.out 2>&1
+	rm /mnt/d/saved
+	t_same "saves that waited" "$(grep -c "goes on .*, its disks are ready" $log)" 2
+	until_true "paravirtual again" mode_is one paravirtual
+	t_same "swaps: there and back" "$(swaps_of one)" 5
+	until_true "rest" at_rest
+	conf_write 1
+	until_true "the reload" grep -q "$conf reloaded" $log
+	touch /root/wait
+	xl save -c one /mnt/d/saved >/tmp/save.out 2>&1
+	rm /mnt/d/saved
+	grep "save of domain .*: goes on .*, its disks are not ready" $log
+	rm /root/wait
+	until_true "rest" at_rest
+	until_true "paravirtual again" mode_is one paravirtual
+	until_true "rest" at_rest
+	conf_write 60000
+	# It is held by one that does not answer, and let go when that dies.
+	kill -STOP $daemon
+	xl save one /mnt/d/saved >/tmp/save.out 2>&1 &
+	saving=$!
+	until_true "an execve that is held" sh -c "grep -l '^59 ' /proc/[0-9]*/syscall"
+	daemon_kill
+	wait $saving
+	daemon_start
+	restored
+	load_ended_well one
+	saved_end
+}
+
+saved_end()
+{
+	t_same "attaches" "$(done_jobs 'attach of xvdb')" 1
+	t_not grep -E '(sweep|reconnect).*once more' $log
+	xengraft history one
+	t_guest_log_clean one
+	lab-guest stop one
+	until_true "rest" at_rest
+	xengraft withdraw --forget one
+	until_true "all swept" disks_are 0
+	daemon_stop
+	umount /mnt/d
 }
 
 # The guests' starts, not the daemon.

@@ -21,6 +21,8 @@ static const struct {
 	{ "  mode\t=  paravirtual  # a comment\r\n", NULL },
 	{ "reconnect = no\nalone = virtual\n", NULL },
 	{ "retry-first = 5\nretry-most = 5\n", NULL },
+	{ "before-save = 0\n", NULL },
+	{ "before-save = 60001\n", "before-save is a number from 0 to 60000, not '60001'" },
 	{ "jobs = 0\n", "x:1: jobs is a number from 1 to 64, not '0'" },
 	{ "jobs = 65\n", "x:1: jobs is a number from 1 to 64, not '65'" },
 	{ "jobs = -1\n", "not '-1'" },
@@ -59,10 +61,11 @@ END_TEST
 START_TEST(conf_values_arrive_where_they_belong)
 {
 	static const char text[] = "mode=virtual\nalone=virtual\nsettle=11\njobs=12\nretry-first=13\nretry-most=14\n"
-		"attach-limit=15\nhold=16\nreconnect=no\npoll=18\n";
+		"attach-limit=15\nhold=16\nbefore-save=17\nreconnect=no\npoll=18\n";
 	const struct xgd_config wanted = {
 		.mode = XGD_VIRTUAL, .alone = XGD_VIRTUAL, .settle_s = 11, .jobs = 12, .retry_first_s = 13,
-		.retry_most_s = 14, .attach_limit_s = 15, .hold_ms = 16, .poll_s = 18,
+		.retry_most_s = 14, .attach_limit_s = 15, .hold_ms = 16,
+		.before_save_ms = 17, .poll_s = 18,
 	};
 	struct xgd_config c;
 
@@ -122,25 +125,33 @@ static const struct {
 	size_t others;
 	const char *plan;	/* "" nothing; "swap MODE DELAY", "reconnect", "sweep" */
 	const char *should;
+	bool saving;
 } disk_rows[] = {
 	/* wish          mode           run   live  dev   lives restored others */
-	{ "auto",        "virtual",     true, true, true, true, false, 0, "swap paravirtual 7000", "paravirtual" },
-	{ "auto",        "paravirtual", true, true, true, true, false, 0, "", "paravirtual" },
-	{ "auto",        "paravirtual", true, true, true, true, false, 1, "swap virtual 0", "virtual" },
-	{ "auto",        "virtual",     true, true, true, true, false, 2, "", "virtual" },
-	{ "auto",        "virtual",     true, true, false, true, false, 0, "", "virtual" },
-	{ "auto",        "virtual",     true, false, true, true, false, 0, "", "virtual" },
-	{ "auto",        "virtual",     true, true, true, false, false, 0, "reconnect", "paravirtual" },
-	{ "auto",        "paravirtual", true, true, true, false, false, 1, "reconnect", "virtual" },
-	{ "auto",        "virtual",     true, true, true, true, true, 0, "reconnect", "paravirtual" },
-	{ "auto",        "virtual",     false, true, true, true, false, 0, "", "virtual" },
-	{ "auto",        "virtual",     false, true, true, false, false, 0, "", "virtual" },
-	{ "",            "virtual",     true, true, true, true, false, 0, "", "virtual" },
-	{ "",            "paravirtual", true, true, true, true, false, 5, "", "paravirtual" },
-	{ "",            "virtual",     true, true, true, false, false, 0, "", "virtual" },
-	{ "virtual",     "virtual",     true, true, true, true, false, 0, "", "virtual" },
-	{ "paravirtual", "paravirtual", true, true, true, true, false, 1, "", "paravirtual" },
-	{ "paravirtual", "virtual",     true, true, true, true, false, 0, "", "virtual" },
+	{ "auto",        "virtual",     true, true, true, true, false, 0, "swap paravirtual 7000", "paravirtual", false },
+	{ "auto",        "paravirtual", true, true, true, true, false, 0, "", "paravirtual", false },
+	{ "auto",        "paravirtual", true, true, true, true, false, 1, "swap virtual 0", "virtual", false },
+	{ "auto",        "virtual",     true, true, true, true, false, 2, "", "virtual", false },
+	{ "auto",        "virtual",     true, true, false, true, false, 0, "", "virtual", false },
+	{ "auto",        "virtual",     true, false, true, true, false, 0, "", "virtual", false },
+	{ "auto",        "virtual",     true, true, true, false, false, 0, "reconnect", "paravirtual", false },
+	{ "auto",        "paravirtual", true, true, true, false, false, 1, "reconnect", "virtual", false },
+	{ "auto",        "virtual",     true, true, true, true, true, 0, "reconnect", "paravirtual", false },
+	{ "auto",        "virtual",     false, true, true, true, false, 0, "", "virtual", false },
+	{ "auto",        "virtual",     false, true, true, false, false, 0, "", "virtual", false },
+	{ "",            "virtual",     true, true, true, true, false, 0, "", "virtual", false },
+	{ "",            "paravirtual", true, true, true, true, false, 5, "", "paravirtual", false },
+	{ "",            "virtual",     true, true, true, false, false, 0, "", "virtual", false },
+	{ "virtual",     "virtual",     true, true, true, true, false, 0, "", "virtual", false },
+	{ "paravirtual", "paravirtual", true, true, true, true, false, 1, "", "paravirtual", false },
+	{ "paravirtual", "virtual",     true, true, true, true, false, 0, "", "virtual", false },
+	/* Its guest is about to be saved. */
+	{ "auto",        "paravirtual", true, true, true, true, false, 0, "swap virtual 0", "virtual", true },
+	{ "auto",        "paravirtual", true, true, true, true, false, 1, "swap virtual 0", "virtual", true },
+	{ "auto",        "virtual",     true, true, true, true, false, 0, "", "virtual", true },
+	{ "auto",        "paravirtual", false, true, true, true, false, 0, "", "paravirtual", true },
+	{ "paravirtual", "paravirtual", true, true, true, true, false, 0, "", "paravirtual", true },
+	{ "",            "paravirtual", true, true, true, true, false, 0, "", "paravirtual", true },
 };
 
 static void want_text(const struct xgd_want *w, char *buf, size_t size)
@@ -163,7 +174,7 @@ static struct xgd_config config_settling(void)
 START_TEST(plan_of_a_disk)
 {
 	struct xgd_domain domain = {
-		.domid = 5, .uuid = A, .ready = disk_rows[_i].running,
+		.domid = 5, .uuid = A, .ready = disk_rows[_i].running, .saving = disk_rows[_i].saving,
 	};
 	struct xgd_disk disk = {
 		.uuid = A, .domid = 5 - disk_rows[_i].restored, .devid = 51728, .vdev = "xvdb", .live = disk_rows[_i].live,
@@ -420,6 +431,32 @@ START_TEST(queue_keeps_what_runs_until_it_ends)
 	xgd_queue_ended(&q, &c, job, 0, "", T0);
 	ck_assert_uint_eq(q.count, 0);
 	ck_assert_uint_eq(q.running, 0);
+	xgd_queue_fini(&q);
+}
+END_TEST
+
+/* What a save waits for: swaps, also those that failed, and whatever is at work on its guest. */
+START_TEST(queue_tells_whose_disks_are_not_ready)
+{
+	struct xgd_want wants[2] = { want_of(A, 1), want_of(B, 2) }, none[1];
+	struct xgd_config c = config_settling();
+	struct xgd_queue q;
+
+	wants[0].verb = XGD_ATTACH;
+	wants[1].domid = 2;
+	q = queue_of(wants, 2, T0);
+	ck_assert(!xgd_queue_swaps(&q, 1));
+	ck_assert(xgd_queue_swaps(&q, 2));
+	ck_assert(!xgd_queue_swaps(&q, 3));
+	xgd_queue_started(&q, q.jobs[0], NULL, T0);
+	ck_assert(xgd_queue_swaps(&q, 1));
+	xgd_queue_started(&q, q.jobs[1], NULL, T0);
+	ck_assert(xgd_queue_swaps(&q, 2));
+	xgd_queue_ended(&q, &c, q.jobs[1], 1, "busy", T0);
+	ck_assert(xgd_queue_swaps(&q, 2));
+	/* Done, and seen to be: not wanted any more. */
+	ck_assert_int_eq(xgd_queue_update(&q, none, 0, T0, NULL), 0);
+	ck_assert(!xgd_queue_swaps(&q, 2));
 	xgd_queue_fini(&q);
 }
 END_TEST
@@ -699,6 +736,7 @@ int main(void)
 	tcase_add_test(t, queue_fails_and_comes_back_later_and_later);
 	tcase_add_test(t, queue_gives_up_an_attach_and_only_that);
 	tcase_add_test(t, queue_keeps_what_runs_until_it_ends);
+	tcase_add_test(t, queue_tells_whose_disks_are_not_ready);
 	tcase_add_test(t, queue_makes_no_storm);
 	tcase_add_loop_test(t, killed_at_any_moment_it_ends_in_the_same_place, 0, 200);
 	tcase_add_loop_test(t, commands, 0, ROWS(arg_rows));
