@@ -16,7 +16,7 @@ lane_b()
 {
 	lab_batch attach-pv 2000 -- "t-attach.sh pv:6.1:1 pv:6.1:2 pv:6.12:1"
 	lab_batch backend 1200 --disk 256M -- "t-backend.sh"
-	guests_batch guests 1200 "t-module.sh pvh:6.12:2 pv:6.1:1" "t-kaslr.sh 6.1:1 6.12:2" "t-udev.sh pvh:6.1"
+	guests_batch guests 1200 "t-module.sh pvh:6.12:2 pv:6.1:1" "t-kaslr.sh 6.1:1 6.12:1" "t-udev.sh pvh:6.1"
 }
 
 # guests_batch NAME TIMEOUT TEST...: with the modules that guests load
@@ -55,6 +55,6 @@ more_b()
 	lab_batch daemon 3000 --disk 64M --disk 600M -- \
 		"t-daemon.sh /dev/vda shared reload killed storm saved before_save"
 	xl_batch xl 2400 "t-xl.sh pvh:6.1 pv:6.1 pvh:6.12"
-	guests_batch more-guests 2400 "t-module.sh pvh:6.1:1 pv:6.1:2 pv:6.12:1" "t-kaslr.sh 6.1:2 6.12:1" \
+	guests_batch more-guests 2400 "t-module.sh pvh:6.1:1 pv:6.1:2 pv:6.12:1" "t-kaslr.sh 6.1:2 6.12:2" \
 		"t-udev.sh pv:6.1 pvh:6.12 pv:6.12"
 }
