@@ -35,8 +35,7 @@ struct xg_state {
 	" from_digest TEXT NOT NULL, to_mode TEXT NOT NULL, to_driver TEXT NOT NULL, to_version TEXT NOT NULL," \
 	" to_digest TEXT NOT NULL, hold_ns INTEGER NOT NULL, held INTEGER NOT NULL, in_flight INTEGER NOT NULL," \
 	" replayed INTEGER NOT NULL, at INTEGER NOT NULL);" \
-	"CREATE INDEX IF NOT EXISTS history_of ON history(uuid, devid);" \
-	"CREATE TABLE IF NOT EXISTS image(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS history_of ON history(uuid, devid);"
 
 #define WISH_TABLE \
 	"CREATE TABLE IF NOT EXISTS unwanted(" \
@@ -93,6 +92,7 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE next ADD COLUMN wish TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE next ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;"
 	WISH_TABLE
+	"DROP TABLE IF EXISTS image;"
 	"PRAGMA user_version = 4;",
 };
 
@@ -768,71 +768,6 @@ int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, ui
 	rc = query_all(&q, sizeof(**ret), history_take, &rows, ret_count, err);
 	if (!rc)
 		*ret = rows;
-	return rc;
-}
-
-/* ---- image --------------------------------------------------------------------------------------------------- */
-
-static int image_there(struct xg_state *s, const char *digest, bool *ret, struct xg_err *err)
-{
-	struct query q;
-	int rc = query_open(s, &q, "SELECT 1 FROM image WHERE digest = ?", err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, digest);
-	rc = query_row(&q, err);
-	sqlite3_finalize(q.st);
-	if (rc >= 0)
-		*ret = rc == 1;
-	return rc < 0 ? rc : 0;
-}
-
-static int image_insert(struct xg_state *s, const struct xg_image *image, struct xg_err *err)
-{
-	struct query q;
-	int rc = query_open(s, &q, "INSERT OR IGNORE INTO image(digest, bytes) VALUES(?, ?)", err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, image->digest);
-	bind_blob(&q, image->bytes, image->size);
-	return query_run(&q, err);
-}
-
-/* Most of the time it is there: then nothing is written. */
-int xg_state_image_put(struct xg_state *s, const struct xg_image *image, struct xg_err *err)
-{
-	bool there;
-	int rc = image_there(s, image->digest, &there, err);
-
-	if (rc || there)
-		return rc;
-	rc = state_exec(s, "BEGIN IMMEDIATE", err);
-	if (rc)
-		return rc;
-	rc = state_exec(s, "DELETE FROM image WHERE digest NOT IN (SELECT digest FROM device UNION SELECT digest FROM next"
-			" UNION SELECT from_digest FROM history WHERE id IN (SELECT max(id) FROM history GROUP BY uuid, devid))",
-			err);
-	if (!rc)
-		rc = image_insert(s, image, err);
-	return state_end(s, rc, err);
-}
-
-int xg_state_image_get(struct xg_state *s, const char *digest, struct xg_image **ret, struct xg_err *err)
-{
-	struct query q;
-	int rc = query_open(s, &q, "SELECT bytes FROM image WHERE digest = ?", err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, digest);
-	rc = query_row(&q, err);
-	if (rc == 1)
-		rc = xg_image_parse(sqlite3_column_blob(q.st, 0), sqlite3_column_bytes(q.st, 0), ret, err);
-	else if (rc == 0)
-		rc = xg_fail(err, ENOENT, "the driver %.12s is not kept", digest);
-	sqlite3_finalize(q.st);
 	return rc;
 }
 

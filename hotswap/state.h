@@ -9,7 +9,6 @@
  *     kernel     hints of how to find one's way in a kernel that was met before
  *     next       the device as it will be once the swap that is going on has succeeded
  *     history    swaps that were done
- *     image      the drivers that are in guests, or were before the last swap: so that one can go back
  *     unwanted   disks that were detached by hand: nothing attaches them again by itself in that domain
  *     operation  what is being done right now, by which process; a row that outlives its process is owed an undo
  *
@@ -107,11 +106,6 @@ int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struc
 /* Oldest first. UUID NULL: by GUEST's name; both NULL: all. DEVID UINT32_MAX: all of them. */
 int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
 		     size_t *ret_count, struct xg_err *err);
-
-/* Kept as long as a device has it, or had it before its last swap. */
-int xg_state_image_put(struct xg_state *s, const struct xg_image *image, struct xg_err *err);
-/* -ENOENT: not kept. */
-int xg_state_image_get(struct xg_state *s, const char *digest, struct xg_image **ret, struct xg_err *err);
 
 /* The frames of a window, replaced as a whole. */
 int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_window *w, struct xg_err *err);

@@ -326,9 +326,6 @@ static int areas_run(void *ctx, struct xg_err *err)
 	/* Once more, on record: of two who come at once each sees the other now, so that not both get it. */
 	if (!rc)
 		rc = xg_claims_check(a->s->ops, a->id.domid, &a->row, err);
-	/* So that a later swap can be undone, whatever the images' folder has by then. */
-	if (!rc)
-		rc = xg_state_image_put(a->s->ops->state, a->driver, err);
 	if (!rc)
 		rc = xg_connect_areas(a->s->ops->store, a->id, a->kind, a->spec, &areas, err);
 	if (rc)
@@ -545,7 +542,7 @@ static void announce_undo(void *ctx)
 static int announce_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	int rc = xg_announce_device(a->s->ops->store, a->id, a->driver, &a->row.device, err);
+	int rc = xg_announce_device(a->s->ops->store, a->id, &a->row, err);
 
 	if (rc)
 		announce_undo(a);

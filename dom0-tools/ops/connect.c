@@ -436,19 +436,17 @@ int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *e
 	return rc ? rc : announce_driver_remove(s, domid, DRIVERS_CORE, err);
 }
 
-int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_image *image,
-		       const struct xg_device_record *device, struct xg_err *err)
+int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
 {
-	char front[XG_STORE_PATH_MAX], dir[XG_STORE_PATH_MAX + 16], va[32], what[80];
+	char front[XG_STORE_PATH_MAX], dir[XG_STORE_PATH_MAX + 16], va[32];
 	int rc;
 
 	xg_frontend_path(id, front);
 	snprintf(dir, sizeof(dir), "%s/driver", front);
-	snprintf(what, sizeof(what), "%s-%s", image->note.device, image->note.mode);
-	snprintf(va, sizeof(va), "%#llx", (unsigned long long)device->va.v);
-	rc = xg_nodes_write(s, dir, XG_NODES({ "image", what }, { "mode", image->note.mode }, { "version", image->note.version },
-		{ "sha256", image->digest }, { "window", va }), err);
-	return rc ? rc : announce_driver(s, id.domid, id.devid, what, image->note.version, err);
+	snprintf(va, sizeof(va), "%#llx", (unsigned long long)row->device.va.v);
+	rc = xg_nodes_write(s, dir, XG_NODES({ "image", row->driver }, { "mode", row->mode }, { "version", row->version },
+		{ "sha256", row->digest }, { "window", va }), err);
+	return rc ? rc : announce_driver(s, id.domid, id.devid, row->driver, row->version, err);
 }
 
 int xg_announce_device_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err)

@@ -79,8 +79,7 @@ int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_b
 /* What the guest may read about what the host installed; also ~/drivers/<n>. */
 int xg_announce_core(struct xg_store *s, const struct xg_guest_row *row, struct xg_err *err);
 int xg_announce_core_remove(struct xg_store *s, uint32_t domid, struct xg_err *err);
-int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_image *image,
-		       const struct xg_device_record *device, struct xg_err *err);
+int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err);
 int xg_announce_device_remove(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 
 #endif

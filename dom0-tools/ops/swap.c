@@ -222,8 +222,6 @@ static int areas_run(void *ctx, struct xg_err *err)
 
 	rc = xg_state_next_put(s->ops->state, &w->next, err);
 	if (!rc)
-		rc = xg_state_image_put(s->ops->state, w->image, err);
-	if (!rc)
 		rc = xg_connect_areas(s->ops->store, w->to, w->kind, &w->spec, &areas, err);
 	if (rc)
 		(void)xg_state_next_remove(s->ops->state, s->uuid, w->to.devid, NULL);
@@ -552,8 +550,7 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 	return rc ? rc : backend_alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, mode, err);
 }
 
-static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, const struct xg_image *image,
-		    struct xg_err *err)
+static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
 {
 	char front[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], state[16];
 
@@ -562,7 +559,7 @@ static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_
 	snprintf(path, sizeof(path), "%s/state", front);
 	if (xg_store_read(s->ops->store, path, state, sizeof(state), NULL) == -ENOENT)
 		return 0;
-	return xg_announce_device(s->ops->store, id, image, &row->device, err);
+	return xg_announce_device(s->ops->store, id, row, err);
 }
 
 /* The swap is done: what goes wrong now is told, and the next operation tries again. */
@@ -572,7 +569,7 @@ static void swap_finish(struct swap *w)
 	struct xg_err err = XG_ERR_NONE;
 	int rc;
 
-	rc = announce(s, w->to, &w->next, w->image, &err);
+	rc = announce(s, w->to, &w->next, &err);
 	if (!rc)
 		rc = xg_swap_retire(s->ops, w->core, w->from, &w->next, &err);
 	if (!rc)
@@ -758,14 +755,6 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 	return rc;
 }
 
-/* Also where nothing was swapped: in a guest that was restored nothing is announced yet. Nobody but people reads it. */
-static int recover_announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
-{
-	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
-
-	return xg_state_image_get(s->ops->state, row->digest, &image, NULL) ? 0 : announce(s, id, row, image, err);
-}
-
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
 {
 	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
@@ -793,8 +782,9 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		return rc;
 	if (id.half != row.device.half)
 		rc = recover_forward(s, core, &row, err);
+	/* Also where nothing was swapped: in a guest that was restored nothing is announced yet. */
 	if (!rc)
-		rc = recover_announce(s, id, &row, err);
+		rc = announce(s, id, &row, err);
 	if (rc)
 		return rc;
 	id.half = !id.half;

@@ -355,7 +355,7 @@ static void database_of_version_1(void)
 		"ALTER TABLE guest DROP COLUMN boot; ALTER TABLE guest DROP COLUMN away;"
 		"ALTER TABLE device DROP COLUMN data_va; ALTER TABLE device DROP COLUMN half;"
 		"ALTER TABLE device DROP COLUMN wish; ALTER TABLE device DROP COLUMN shared; DROP TABLE unwanted;"
-		"DROP TABLE next; DROP TABLE history; DROP TABLE image;"
+		"DROP TABLE next; DROP TABLE history;"
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
 		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"
 		" levels, phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version)"

@@ -15,6 +15,7 @@
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
 #define BACK_B "/local/domain/0/backend/xengraft-vbd-b/7/51728/"
+#define FRONT "/local/domain/7/xengraft/vbd/51728/"
 #define FRONT_B "/local/domain/7/xengraft/vbd-b/51728/"
 
 #define OK(call) do {								\
@@ -195,6 +196,7 @@ START_TEST(rollback_is_not_to_another_disk_of_the_same_number)
 }
 END_TEST
 
+/* The record names images and keeps none: what may be installed is the repository's to say. */
 START_TEST(images_that_nobody_needs_are_not_kept)
 {
 	char version[16];
@@ -205,9 +207,9 @@ START_TEST(images_that_nobody_needs_are_not_kept)
 		snprintf(version, sizeof(version), "0.%d", i);
 		rig_driver_renew(version);
 		OK(swap);
+		ck_assert_str_eq(node(half() ? FRONT_B "driver/version" : FRONT "driver/version"), version);
 	}
-	ck_assert_int_le(rig_ask("SELECT count(*) FROM image"), 3);
-	ck_assert_int_eq(rig_ask("SELECT count(*) FROM image WHERE digest IN (SELECT digest FROM device)"), 1);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM sqlite_master WHERE name = 'image'"), 0);
 	take_away();
 }
 END_TEST
