@@ -54,12 +54,6 @@ static void swap_fini(struct swap *w)
 	xg_session_close(w->s);
 }
 
-static void tell(const struct swap *w, const char *step)
-{
-	if (w->s->ops->progress)
-		w->s->ops->progress(w->s->ops->ctx, step);
-}
-
 /* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
 
 static int check_row(struct swap *w, const char *vdev, struct xg_err *err)
@@ -483,7 +477,9 @@ static int swap_record(void *ctx, const struct xg_step *step, int done, struct x
 
 static void swap_progress(void *ctx, const struct xg_step *step)
 {
-	tell(ctx, step->name);
+	const struct swap *w = ctx;
+
+	xg_ops_progress(w->s->ops, step->name);
 }
 
 static void swap_begin(struct swap *w)
@@ -536,8 +532,7 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 	const char *name = row->vdev, *mode = row->mode;
 	int rc = 0;
 
-	if (ops->progress)
-		ops->progress(ops->ctx, "retire the other backend");
+	xg_ops_progress(ops, "retire the other backend");
 	(void)xg_fault_point("retire the other backend", NULL);
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	keep_first(&rc, xg_connect_backend_stop(ops->store, id, err));
@@ -574,8 +569,8 @@ static void swap_finish(struct swap *w)
 		rc = xg_swap_retire(s->ops, w->core, w->from, &w->next, &err);
 	if (!rc)
 		rc = xg_state_operation_remove(s->ops->state, s->uuid, &err);
-	if (rc && s->ops->notice)
-		s->ops->notice(s->ops->ctx, err.text);
+	if (rc)
+		xg_ops_notice(s->ops, "%s", err.text);
 }
 
 static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
@@ -593,8 +588,8 @@ static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
 	if (w->s->ops->dry_run) {
 		for (i = 0; i < steps.count; i++)
 			if (xg_step_needed(&steps.table[i], w))
-				tell(w, steps.table[i].name);
-		tell(w, "retire the other backend");
+				xg_ops_progress(w->s->ops, steps.table[i].name);
+		xg_ops_progress(w->s->ops, "retire the other backend");
 		return 0;
 	}
 	swap_begin(w);
