@@ -509,27 +509,12 @@ static void keep_first(int *rc, int now)
 		*rc = now;
 }
 
-/* Unless it had the target for itself all the time. */
-static int backend_alone(struct xg_store *store, struct xg_link_id id, const char *mode, struct xg_err *err)
-{
-	const struct xg_backend_kind *kind = xg_backend_kind_of(mode);
-	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
-	uint64_t lock;
-	int rc;
-
-	if (!kind || !kind->alone)
-		return 0;
-	kind->path(id, back);
-	snprintf(path, sizeof(path), "%s/lock", back);
-	rc = xg_store_read_u64_or(store, path, 1, &lock, err);
-	return rc || lock ? rc : kind->alone(store, id, err);
-}
-
 int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
 		   struct xg_err *err)
 {
 	const struct xg_device_record *device = &row->device;
-	const char *name = row->vdev, *mode = row->mode;
+	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
+	const char *name = row->vdev;
 	int rc = 0;
 
 	xg_ops_progress(ops, "retire the other backend");
@@ -542,7 +527,9 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 	(void)xg_fault_point("forget the other areas", NULL);
 	if (!rc)
 		rc = xg_connect_areas_remove(ops->store, id, err);
-	return rc ? rc : backend_alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, mode, err);
+	if (rc || !kind || !kind->alone)
+		return rc;
+	return kind->alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, err);
 }
 
 static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
