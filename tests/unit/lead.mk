@@ -49,6 +49,7 @@ XG_RIG_SOURCES = \
 	tests/lib/fake_host.c tests/lib/fake_host.h \
 	tests/lib/fake_linux.c tests/lib/fake_linux.h \
 	tests/lib/fake_store.c \
+	tests/lib/ops_check.c tests/lib/ops_check.h \
 	tests/lib/ops_rig.c tests/lib/ops_rig.h
 XG_RIG_LINKING = $(AM_LDFLAGS) \
 	-Wl,--wrap=poll,--wrap=sqlite3_step,--wrap=sqlite3_exec,--wrap=fork,--wrap=socketpair
