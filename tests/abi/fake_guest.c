@@ -233,6 +233,16 @@ CALLED_BY_DRIVER static void interrupt_close(struct xg_device_header *dev, uint3
 	guest->interrupts_live--;
 }
 
+CALLED_BY_DRIVER static int grants_keep(struct xg_device_header *dev, uint32_t q, uint32_t count)
+{
+	(void)dev;
+	ck_assert(guest->queue[q].reserved && !guest->queue[q].kept && count >= XG_KEPT_MAX);
+	if (!may_work() || guest->keep_refused)
+		return -XG_E_NOTSUPP;
+	guest->queue[q].kept = count;
+	return 0;
+}
+
 static const struct xg_services services = {
 	.version = XG_ABI_VERSION, .size = sizeof(services), .memory_get = memory_get, .memory_put = memory_put,
 	.memory_frame = memory_frame, .grants_reserve = grants_reserve, .grants_release = grants_release,
@@ -240,6 +250,7 @@ static const struct xg_services services = {
 	.event_send = event_send, .complete = complete, .wake = wake, .log = log_line,
 	.bus_address = bus_address, .doorbells_map = doorbells_map, .doorbells_unmap = doorbells_unmap,
 	.interrupt_open = interrupt_open, .interrupt_close = interrupt_close,
+	.grants_keep = grants_keep,
 };
 
 /* ---- Loading ------------------------------------------------------------------------------------------------- */

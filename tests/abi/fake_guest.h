@@ -26,7 +26,7 @@ struct fake_done {
 };
 
 struct fake_queue {
-	uint32_t reserve_left;
+	uint32_t reserve_left, kept;
 	bool reserved, event_open, interrupt_open;
 	unsigned int sends, wakes;
 	/* The backend's. */
@@ -46,6 +46,7 @@ struct fake_guest {
 	unsigned int calls_left;	/* services that can fail do so from this call on, 1 is the next; 0: never */
 	uint32_t reserve_most;		/* a reserve above it is refused; 0: none is */
 	bool ungrant_refused;		/* the backend won't let go */
+	bool keep_refused;		/* the personality keeps no grants after all */
 
 	struct fake_done done[FAKE_DONE_MAX];
 	/* A device on a bus whose addresses are this process's own. */
