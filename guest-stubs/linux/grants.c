@@ -17,8 +17,6 @@
  * There is no high memory on x86-64. How long: the backend drops what it has not used for a minute, and that is seen at
  * the latest LOOK_S later; as much as xen-blkfront keeps for good.
  */
-#include <linux/mm.h>
-
 #include "kept.h"
 #include "personality.h"
 
