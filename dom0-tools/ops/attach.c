@@ -518,7 +518,7 @@ static int open_run(void *ctx, struct xg_err *err)
 static int connect_run(void *ctx, struct xg_err *err)
 {
 	struct attach *a = ctx;
-	int rc = xg_connect_rings(a->s->ops->store, a->id, &a->backend, &a->rings, a->params.ring_order, err);
+	int rc = xg_connect_rings(a->s->ops->store, a->id, &a->backend, &a->rings, &a->params, err);
 
 	if (rc)
 		backend_undo(a);

@@ -175,6 +175,34 @@ static uint64_t queue_u64(dev_t dev, const char *name)
 	return 0;
 }
 
+/* A parameter of the module, a number or Y or N (1, 0); -1: there is none. */
+static long module_parameter(const char *name)
+{
+	int fd xg_auto_close = -1;
+	char path[128], text[24] = "";
+
+	snprintf(path, sizeof(path), "/sys/module/xen_blkback/parameters/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	return text[0] == 'Y' ? 1 : strtol(text, NULL, 10);
+}
+
+/* As long as a guest's pages may stay mapped that it does not use any more. */
+#define KEPT_UNUSED_S_MAX 300
+
+/*
+ * The grants that it would leave mapped in each queue, 0: none. Its own node about that comes when it connects, and does
+ * not say how many.
+ */
+static unsigned long grants_kept(void)
+{
+	long unused_s = module_parameter("persistent_grant_unused_seconds"), most = module_parameter("max_persistent_grants");
+
+	return module_parameter("feature_persistent") == 1 && unused_s > 0 && unused_s <= KEPT_UNUSED_S_MAX && most > 0 ?
+		       (unsigned long)most : 0;
+}
+
 /* A flush is never refused by it, and a device without a cache does nothing for one: so it is always offered. */
 static int offer_make(struct xg_store *s, struct xg_link_id id, struct xg_backend *b, struct xg_err *err)
 {
@@ -194,22 +222,20 @@ static int offer_make(struct xg_store *s, struct xg_link_id id, struct xg_backen
 	snprintf(b->offer, sizeof(b->offer),
 		 "ready sectors=%llu sector-size=%d physical-sector-size=%u feature-flush-cache=1 feature-discard=%d "
 		 "discard-granularity=%llu info=%d feature-max-indirect-segments=%llu multi-queue-max-queues=%llu "
-		 "max-ring-page-order=%llu", (unsigned long long)(bytes / logical * (logical / XG_ABI_SECTOR)), logical,
+		 "max-ring-page-order=%llu kept-grants=%lu", (unsigned long long)(bytes / logical * (logical / XG_ABI_SECTOR)), logical,
 		 physical, discard && granularity, (unsigned long long)(granularity ? granularity : (uint64_t)logical),
 		 b->read_only ? 4 : 0, (unsigned long long)node_u64(s, id, "feature-max-indirect-segments", 0),
 		 (unsigned long long)node_u64(s, id, "multi-queue-max-queues", 1),
-		 (unsigned long long)node_u64(s, id, "max-ring-page-order", 0));
+		 (unsigned long long)node_u64(s, id, "max-ring-page-order", 0), grants_kept());
 	return 0;
 }
 
 uint32_t xg_blkback_queues(uint32_t most)
 {
-	int fd xg_auto_close = open("/sys/module/xen_blkback/parameters/max_queues", O_RDONLY | O_CLOEXEC);
-	long queues = sysconf(_SC_NPROCESSORS_ONLN);
-	char text[16] = "";
+	long queues = module_parameter("max_queues");
 
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && atol(text) > 0)
-		queues = atol(text);
+	if (queues <= 0)
+		queues = sysconf(_SC_NPROCESSORS_ONLN);
 	return queues > 0 && (uint64_t)queues < most ? (uint32_t)queues : most;
 }
 

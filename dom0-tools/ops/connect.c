@@ -80,7 +80,7 @@ static int areas_write(struct xg_store *s, const struct making *made, struct xg_
 	if (!rc)
 		rc = xg_nodes_write(s, front, XG_NODES(
 			{ "backend", back }, { "backend-id", "0" }, { "state", "1" }, { "virtual-device", devid },
-			{ "device-type", spec->cdrom ? "cdrom" : "disk" }, { "feature-persistent", "0" }), err);
+			{ "device-type", spec->cdrom ? "cdrom" : "disk" }), err);
 	return rc;
 }
 
@@ -278,7 +278,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_params *ret, struct xg_err *err)
 {
-	uint64_t sectors, logical, physical, info, flush, discard, secure, granularity, alignment, indirect, queues, order;
+	uint64_t sectors, logical, physical, info, flush, discard, secure, granularity, alignment, indirect, queues, order, kept;
 	struct xg_block_params p = { .sectors = 0 };
 	const struct { const char *name; uint64_t fallback, most; uint64_t *to; } rows[] = {
 		{ "sectors", 0, UINT64_C(1) << 54, &sectors },
@@ -293,6 +293,7 @@ int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_par
 		{ "feature-max-indirect-segments", 0, UINT32_MAX, &indirect },
 		{ "multi-queue-max-queues", 1, UINT32_MAX, &queues },
 		{ "max-ring-page-order", 0, UINT32_MAX, &order },
+		{ "kept-grants", 0, UINT32_MAX, &kept },
 	};
 	size_t i;
 	int rc = 0;
@@ -314,7 +315,8 @@ int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_par
 	p.physical_bytes = physical;
 	p.flags = (info & VDISK_READONLY ? XG_BLK_READ_ONLY : 0) | (info & VDISK_REMOVABLE ? XG_BLK_REMOVABLE : 0) |
 		  (info & VDISK_CDROM ? XG_BLK_CDROM : 0) | (flush ? XG_BLK_FLUSH : 0) |
-		  (discard ? XG_BLK_DISCARD : 0) | (discard && secure ? XG_BLK_SECURE_DISCARD : 0);
+		  (discard ? XG_BLK_DISCARD : 0) | (discard && secure ? XG_BLK_SECURE_DISCARD : 0) |
+		  (kept > 0 && kept <= XG_KEPT_MAX ? XG_BLK_KEPT : 0);
 	p.max_indirect = min_u64(indirect, XG_SEGMENTS_MAX);
 	p.discard_granularity = discard ? granularity : 0;
 	p.discard_alignment = discard ? alignment : 0;
@@ -342,8 +344,14 @@ static int queue_write(struct xg_store *s, const char *dir, const struct xg_queu
 	return rc ? rc : xg_store_writef(s, err, path, "%u", q->event_port);
 }
 
-static int rings_write(struct xg_store *s, const char *front, const struct xg_device_rings *rings, uint32_t ring_order,
-		       struct xg_err *err)
+/* The backend may leave mapped what it has mapped: it would, and the driver has room for as much. */
+static bool keeps_grants(const struct xg_device_rings *rings, const struct xg_block_params *p)
+{
+	return (p->flags & XG_BLK_KEPT) && rings->limits.kept >= XG_KEPT_MAX;
+}
+
+static int rings_write(struct xg_store *s, const char *front, const struct xg_device_rings *rings,
+		       const struct xg_block_params *params, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX + 64];
 	uint32_t i;
@@ -361,8 +369,11 @@ static int rings_write(struct xg_store *s, const char *front, const struct xg_de
 	}
 	if (!rc && rings->queues[0].ring_pages > 1) {
 		snprintf(path, sizeof(path), "%s/ring-page-order", front);
-		rc = xg_store_writef(s, err, path, "%u", ring_order);
+		rc = xg_store_writef(s, err, path, "%u", params->ring_order);
 	}
+	snprintf(path, sizeof(path), "%s/feature-persistent", front);
+	if (!rc)
+		rc = xg_store_write(s, path, keeps_grants(rings, params) ? "1" : "0", err);
 	snprintf(path, sizeof(path), "%s/protocol", front);
 	if (!rc)
 		rc = xg_store_write(s, path, "x86_64-abi", err);
@@ -371,13 +382,13 @@ static int rings_write(struct xg_store *s, const char *front, const struct xg_de
 }
 
 int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b,
-		     const struct xg_device_rings *rings, uint32_t ring_order, struct xg_err *err)
+		     const struct xg_device_rings *rings, const struct xg_block_params *params, struct xg_err *err)
 {
 	char front[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
 	int rc;
 
 	xg_frontend_path(id, front);
-	rc = rings_write(s, front, rings, ring_order, err);
+	rc = rings_write(s, front, rings, params, err);
 	if (!rc)
 		rc = b->kind->connected(s, id, b, err);
 	snprintf(path, sizeof(path), "%s/state", front);

@@ -72,9 +72,9 @@ int xg_connect_each(struct xg_store *s, uint32_t domid, int (*each)(void *ctx, s
 /* What the backend can do, from its offer, as far as we and a guest of so many VCPUS can make use of it. */
 int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_params *ret, struct xg_err *err);
 
-/* Publishes rings and event channels for the backend and waits until it is connected. */
+/* Publishes rings and event channels for the backend and waits until it is connected. PARAMS: what the driver was given. */
 int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b,
-		     const struct xg_device_rings *rings, uint32_t ring_order, struct xg_err *err);
+		     const struct xg_device_rings *rings, const struct xg_block_params *params, struct xg_err *err);
 
 /* What the guest may read about what the host installed; also ~/drivers/<n>. */
 int xg_announce_core(struct xg_store *s, const struct xg_guest_row *row, struct xg_err *err);

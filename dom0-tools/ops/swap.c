@@ -306,7 +306,7 @@ static int open_run(void *ctx, struct xg_err *err)
 static int connect_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
-	int rc = xg_connect_rings(w->s->ops->store, w->to, &w->backend, &w->rings, w->params.ring_order, err);
+	int rc = xg_connect_rings(w->s->ops->store, w->to, &w->backend, &w->rings, &w->params, err);
 
 	if (rc)
 		backend_undo(w);

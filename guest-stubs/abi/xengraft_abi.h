@@ -239,13 +239,19 @@ struct xg_block_params {
 #define XG_BLK_SECURE_DISCARD 0x10u
 #define XG_BLK_REMOVABLE 0x20u
 #define XG_BLK_CDROM 0x40u
+/*
+ * Appended: the backend leaves mapped what it has mapped, up to XG_KEPT_MAX grants a queue, if the driver's OPEN says
+ * that it can go along (limits.kept); see xg_services.grants_keep. blkif: feature-persistent.
+ */
+#define XG_BLK_KEPT 0x80u
+#define XG_KEPT_MAX 1056u	/* xen-blkback's max_persistent_grants, unless its owner said otherwise */
 
 /* What a driver can take in one request. Filled in by OPEN. */
 struct xg_block_limits {
 	uint32_t max_segments;	/* <= XG_SEGMENTS_MAX */
 	uint32_t max_sectors;
 	uint32_t queue_depth;	/* requests in flight a queue */
-	uint32_t pad;
+	uint32_t kept;		/* grants that the backend may leave mapped in each queue; 0: none. Was padding */
 };
 
 /* One queue's connection, for the backend. Published by OPEN, checked by Dom0. */
@@ -442,6 +448,17 @@ struct xg_services {
 	/* sleep. From here on the interrupt direct_queues[Q].vector calls EVENT; 0 or -XG_E_*. */
 	int (*interrupt_open)(struct xg_device *dev, uint32_t q);
 	void (*interrupt_close)(struct xg_device *dev, uint32_t q);	/* waits until no EVENT runs */
+
+	/*
+	 * Appended, by itself: NULL, or beyond `size`, where the personality cannot do it.
+	 *
+	 * sleep. Once a queue, after grants_reserve, for a backend with XG_BLK_KEPT. From here on grants of queue Q are
+	 * writable whatever is asked for, and one that the backend still has mapped when it is ungranted is kept: the
+	 * personality holds its page, ungrant answers 0, and the next grant of that frame is the same reference. COUNT
+	 * of the reserve are for this; when none of them is left, what the backend has let go of is ended first. What was
+	 * granted before stays as it was. 0, -XG_E_NOMEM, -XG_E_NOTSUPP, -XG_E_INVAL. Ends with grants_release.
+	 */
+	int (*grants_keep)(struct xg_device *dev, uint32_t q, uint32_t count);
 };
 
 #define XG_SERVICES_FIRST 112u		/* bytes of the table that every personality of version 1 offers */

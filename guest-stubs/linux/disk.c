@@ -48,7 +48,6 @@ static uint32_t map_segments(struct xg_disk_queue *queue, struct request *rq)
 	struct scatterlist *sg;
 	int i, n;
 
-	sg_init_table(queue->sg, XG_SEGMENTS_MAX);
 	n = os_request_map(rq, queue->sg);
 	for_each_sg(queue->sg, sg, n, i)
 		queue->segments[i] = (struct xg_segment){
@@ -354,7 +353,8 @@ static int tags_alloc(struct xg_disk *disk)
 	disk->tags.nr_hw_queues = disk->nr_queues;
 	disk->tags.queue_depth = disk->limits.queue_depth;
 	disk->tags.numa_node = NUMA_NO_NODE;
-	disk->tags.flags = BLK_MQ_F_SHOULD_MERGE;
+	/* Whoever knows the device orders its requests: Dom0. Twice costs a worker's turn for each request here. */
+	disk->tags.flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	disk->tags.cmd_size = sizeof(struct xg_disk_request);
 	return blk_mq_alloc_tag_set(&disk->tags) ? -XG_E_NOMEM : XG_E_OK;
 }
@@ -407,9 +407,13 @@ int xg_disk_alloc(struct xg_disk *disk)
 	struct xg_block_params promise = disk->params;
 	struct gendisk *gd;
 	int rc = tags_alloc(disk);
+	uint32_t q;
 
 	if (rc)
 		return rc;
+	/* Once: whoever fills the table in moves its end, and 2 KiB are much for a request of one page. */
+	for (q = 0; q < disk->nr_queues; q++)
+		sg_init_table(disk->queues[q].sg, XG_SEGMENTS_MAX);
 	/* The next backend may have a cache where this one has none: see needs_nothing(). */
 	promise.flags |= XG_BLK_FLUSH;
 	gd = os_disk_alloc(&disk->tags, &promise, &disk->limits, disk, &disk_key);

@@ -33,12 +33,15 @@
 
 #define xg_say(fmt, ...) _printk(KERN_INFO "xengraft: " fmt "\n", ##__VA_ARGS__)
 
+struct xg_keeper;
+
 /* What a driver was given for one of its queues. */
 struct xg_side_queue {
 	struct xg_side *side;
 	uint32_t index;
 	bool reserved;		/* `grants` holds a reserve */
 	grant_ref_t grants;	/* under the queue's lock, but for OPEN and CLOSE */
+	struct xg_keeper *keeper;	/* of grants that stay with the backend; NULL: none do */
 	uint32_t port;
 	int irq;		/* 0: none */
 	uint64_t completed;	/* under the queue's lock; tells a spurious event */
@@ -170,6 +173,16 @@ unsigned int xg_disk_known(void);		/* disks that are visible, or removed but sti
 extern const struct xg_services xg_linux_services;
 /* A new port that DOMID may bind, with HANDLER on it: the interrupt's number, or -XG_E_NOMEM. NAME is kept. */
 int xg_event_bind(uint16_t domid, irq_handler_t handler, const char *name, void *arg, uint32_t *ret_port);
+
+/* grants.c: grants of a queue that stay with the backend */
+/* May sleep. -XG_E_NOMEM, -XG_E_NOTSUPP, -XG_E_INVAL. */
+int xg_keep_start(struct xg_side_queue *queue, uint32_t count);
+/* Any context. The reference, or below zero when the reserve is empty. */
+int xg_keep_grant(struct xg_side_queue *queue, uint16_t domid, uint64_t frame);
+/* Any context. False: it is not one of these. */
+bool xg_keep_ungrant(struct xg_side_queue *queue, uint32_t ref);
+/* May sleep. Does nothing where nothing was started. */
+void xg_keep_stop(struct xg_side_queue *queue);
 
 /* Around each call of a driver: begin returns the entry to call. DEVICE_OPEN has checked that there is one. */
 static inline uint64_t xg_call_begin(struct xg_device_header *dev, unsigned int slot, unsigned int entry)

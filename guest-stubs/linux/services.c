@@ -65,6 +65,7 @@ static void grants_release(struct xg_device_header *dev, uint32_t q)
 	if (!queue->reserved)
 		return;
 	queue->reserved = false;
+	xg_keep_stop(queue);
 	os_grants_release(queue->grants);
 }
 
@@ -75,13 +76,25 @@ static int grant(struct xg_device_header *dev, uint32_t q, uint64_t frame, uint3
 
 	if (!queue->reserved)
 		return -XG_E_BUSY;
-	ref = os_grant(&queue->grants, backend_of(dev), frame, read_only != 0);
+	if (queue->keeper)
+		ref = xg_keep_grant(queue, backend_of(dev), frame);
+	else
+		ref = os_grant(&queue->grants, backend_of(dev), frame, read_only != 0);
 	return ref < 0 ? -XG_E_BUSY : ref;
 }
 
 static int ungrant(struct xg_device_header *dev, uint32_t q, uint32_t ref)
 {
-	return os_ungrant(&queue_of(dev, q)->grants, ref) ? XG_E_OK : -XG_E_BUSY;
+	struct xg_side_queue *queue = queue_of(dev, q);
+
+	if (queue->keeper && xg_keep_ungrant(queue, ref))
+		return XG_E_OK;
+	return os_ungrant(&queue->grants, ref) ? XG_E_OK : -XG_E_BUSY;
+}
+
+static int grants_keep(struct xg_device_header *dev, uint32_t q, uint32_t count)
+{
+	return xg_keep_start(queue_of(dev, q), count);
 }
 
 /* ---- Event channels ---------------------------------------------------------------------------------------- */
@@ -199,7 +212,7 @@ static void log_line(struct xg_device_header *dev, const char *text)
 
 const struct xg_services xg_linux_services = {
 	.version = XG_ABI_VERSION,
-	.size = XG_SERVICES_FIRST,	/* nobody hands a device to this kernel: what was appended for that is not offered */
+	.size = sizeof(struct xg_services),	/* but nobody hands a device to this kernel: what is for that is NULL */
 	.memory_get = memory_get,
 	.memory_put = memory_put,
 	.memory_frame = memory_frame,
@@ -213,4 +226,5 @@ const struct xg_services xg_linux_services = {
 	.complete = complete_request,
 	.wake = wake,
 	.log = log_line,
+	.grants_keep = grants_keep,
 };

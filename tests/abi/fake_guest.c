@@ -62,7 +62,7 @@ static bool granted_within(uint64_t frame, uint32_t pages)
 	unsigned int i;
 
 	for (i = 0; guest->grants_live > 0 && i < FAKE_GRANTS; i++)
-		if (guest->grant[i].used && guest->grant[i].frame - frame < pages)
+		if (guest->grant[i].used && !guest->grant[i].rests && guest->grant[i].frame - frame < pages)
 			return true;
 	return false;
 }
@@ -97,17 +97,39 @@ CALLED_BY_DRIVER static int grants_reserve(struct xg_device_header *dev, uint32_
 
 CALLED_BY_DRIVER static void grants_release(struct xg_device_header *dev, uint32_t q)
 {
+	uint32_t ref;
+
 	(void)dev;
 	ck_assert(guest->queue[q].reserved);
+	for (ref = 0; guest->queue[q].kept && ref < FAKE_GRANTS; ref++)
+		if (guest->grant[ref].rests && guest->grant[ref].queue == q)
+			guest->grant[ref].used = guest->grant[ref].rests = false;
+	guest->queue[q].kept = 0;
 	guest->queue[q].reserved = false;
 	guest->reserves_live--;
 }
 
-CALLED_BY_DRIVER static int grant(struct xg_device_header *dev, uint32_t q, uint64_t frame, uint32_t read_only)
+/* What rests of the frame, in use again, or 0. */
+static uint32_t kept_take(uint32_t q, uint64_t frame)
 {
 	uint32_t ref;
 
+	for (ref = 8; guest->queue[q].kept && ref < FAKE_GRANTS; ref++)
+		if (guest->grant[ref].rests && guest->grant[ref].queue == q && guest->grant[ref].frame == frame) {
+			guest->grant[ref].rests = false;
+			guest->grants_live++;
+			return ref;
+		}
+	return 0;
+}
+
+CALLED_BY_DRIVER static int grant(struct xg_device_header *dev, uint32_t q, uint64_t frame, uint32_t read_only)
+{
+	uint32_t ref = kept_take(q, frame);
+
 	(void)dev;
+	if (ref)
+		return (int)ref;
 	if (!guest->queue[q].reserve_left || !may_work())
 		return -XG_E_BUSY;
 	for (ref = guest->grant_hint < 8 ? 8 : guest->grant_hint; ref < FAKE_GRANTS && guest->grant[ref].used; ref++)
@@ -115,8 +137,10 @@ CALLED_BY_DRIVER static int grant(struct xg_device_header *dev, uint32_t q, uint
 	guest->grant_hint = ref;
 	ck_assert_uint_lt(ref, FAKE_GRANTS);
 	guest->grant[ref].used = true;
-	guest->grant[ref].read_only = read_only;
+	guest->grant[ref].read_only = read_only && !guest->queue[q].kept;
 	guest->grant[ref].frame = frame;
+	guest->grant[ref].queue = q;
+	guest->grants_made++;
 	guest->queue[q].reserve_left--;
 	guest->grants_live++;
 	return (int)ref;
@@ -125,7 +149,13 @@ CALLED_BY_DRIVER static int grant(struct xg_device_header *dev, uint32_t q, uint
 CALLED_BY_DRIVER static int ungrant(struct xg_device_header *dev, uint32_t q, uint32_t ref)
 {
 	(void)dev;
-	ck_assert_msg(ref >= 8 && ref < FAKE_GRANTS && guest->grant[ref].used, "reference %u was not granted", ref);
+	ck_assert_msg(ref >= 8 && ref < FAKE_GRANTS && guest->grant[ref].used && !guest->grant[ref].rests,
+		      "reference %u was not granted", ref);
+	if (guest->queue[q].kept && ref >= guest->queue[q].kept_from) {
+		guest->grant[ref].rests = true;
+		guest->grants_live--;
+		return 0;
+	}
 	guest->grant[ref].used = false;
 	if (ref < guest->grant_hint)
 		guest->grant_hint = ref;	/* no free one lies below it */
@@ -233,6 +263,17 @@ CALLED_BY_DRIVER static void interrupt_close(struct xg_device_header *dev, uint3
 	guest->interrupts_live--;
 }
 
+CALLED_BY_DRIVER static int grants_keep(struct xg_device_header *dev, uint32_t q, uint32_t count)
+{
+	(void)dev;
+	ck_assert(guest->queue[q].reserved && !guest->queue[q].kept && count >= XG_KEPT_MAX);
+	if (!may_work() || guest->keep_refused)
+		return -XG_E_NOTSUPP;
+	guest->queue[q].kept = count;
+	guest->queue[q].kept_from = guest->grant_hint;	/* what was granted before stays as it was */
+	return 0;
+}
+
 static const struct xg_services services = {
 	.version = XG_ABI_VERSION, .size = sizeof(services), .memory_get = memory_get, .memory_put = memory_put,
 	.memory_frame = memory_frame, .grants_reserve = grants_reserve, .grants_release = grants_release,
@@ -240,6 +281,7 @@ static const struct xg_services services = {
 	.event_send = event_send, .complete = complete, .wake = wake, .log = log_line,
 	.bus_address = bus_address, .doorbells_map = doorbells_map, .doorbells_unmap = doorbells_unmap,
 	.interrupt_open = interrupt_open, .interrupt_close = interrupt_close,
+	.grants_keep = grants_keep,
 };
 
 /* ---- Loading ------------------------------------------------------------------------------------------------- */
@@ -392,8 +434,8 @@ static void transfer(struct fake_guest *g, uint64_t sector, bool to_disk, const 
 		uint8_t *page = granted(g, seg[i].gref, !to_disk);
 
 		ck_assert(seg[i].first_sect <= seg[i].last_sect && seg[i].last_sect < 8 && seg[i].pad == 0);
-		/* What the guest writes, nobody else may be able to change. */
-		ck_assert(!to_disk || g->grant[seg[i].gref].read_only);
+		/* What the guest writes, nobody else may be able to change; but a backend maps writable what it keeps. */
+		ck_assert(!to_disk || g->grant[seg[i].gref].read_only == !g->dev->limits.kept);
 		bytes = (seg[i].last_sect - seg[i].first_sect + 1u) * 512;
 		ck_assert(sector + bytes / 512 <= FAKE_DISK_SECTORS);
 		if (to_disk)
@@ -421,7 +463,7 @@ static uint8_t perform(struct fake_guest *g, const union xg_blkif_request *req)
 	case XG_BLKIF_OP_INDIRECT:
 		ck_assert(req->indirect.nr_segments > XG_BLKIF_SEGMENTS &&
 			  req->indirect.nr_segments <= XG_SEGMENTS_MAX);
-		ck_assert(g->grant[req->indirect.indirect_grefs[0]].read_only);
+		ck_assert(g->grant[req->indirect.indirect_grefs[0]].read_only == !g->dev->limits.kept);
 		transfer(g, req->indirect.sector_number, req->indirect.indirect_op == XG_BLKIF_OP_WRITE,
 			 granted(g, req->indirect.indirect_grefs[0], false), req->indirect.nr_segments);
 		g->indirects++;

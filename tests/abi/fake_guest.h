@@ -26,7 +26,7 @@ struct fake_done {
 };
 
 struct fake_queue {
-	uint32_t reserve_left;
+	uint32_t reserve_left, kept, kept_from;
 	bool reserved, event_open, interrupt_open;
 	unsigned int sends, wakes;
 	/* The backend's. */
@@ -40,12 +40,13 @@ struct fake_guest {
 	struct xg_services services;
 	struct fake_queue queue[XG_QUEUES_MAX];
 
-	struct { bool used, read_only, mapped; uint64_t frame; } grant[FAKE_GRANTS];
+	struct { bool used, read_only, rests; uint32_t queue; uint64_t frame; } grant[FAKE_GRANTS];
 	uint32_t grant_hint;
-	unsigned int grants_live, reserves_live, memory_live, events_live;
+	unsigned int grants_live, grants_made, reserves_live, memory_live, events_live;
 	unsigned int calls_left;	/* services that can fail do so from this call on, 1 is the next; 0: never */
 	uint32_t reserve_most;		/* a reserve above it is refused; 0: none is */
 	bool ungrant_refused;		/* the backend won't let go */
+	bool keep_refused;		/* the personality keeps no grants after all */
 
 	struct fake_done done[FAKE_DONE_MAX];
 	/* A device on a bus whose addresses are this process's own. */

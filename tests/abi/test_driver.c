@@ -266,6 +266,102 @@ START_TEST(open_takes_fewer_grants_where_there_are_few)
 }
 END_TEST
 
+/* ---- Grants that are kept ------------------------------------------------------------------------------------- */
+
+static bool is_first(void)
+{
+	return strstr(image, "driver-v1") != NULL;
+}
+
+static struct fake_guest *keeping_guest(uint32_t queues)
+{
+	struct xg_block_params p = params(queues, 0, 64);
+
+	p.flags |= XG_BLK_KEPT;
+	return fake_guest_new(image, &p);
+}
+
+/* The page that is used again is granted once, written or read, alone or among others. */
+START_TEST(kept_grants_are_used_again)
+{
+	struct fake_guest *g;
+	struct io *io[2];
+	unsigned int i, before;
+
+	image = images[_i];
+	if (is_first())
+		return;
+	g = keeping_guest(2);
+	ck_assert_int_eq(fake_open(g), 0);
+	ck_assert_uint_eq(g->dev->limits.kept, XG_KEPT_MAX);
+	/* All that can be in flight: more than the backend may keep. */
+	ck_assert_uint_eq(g->queue[1].kept, 32 * 64);
+	closed(g);
+	g = keeping_guest(8);
+	ck_assert_int_eq(fake_open(g), 0);
+	/* Where many queues share the guest's grants it is that and half of it. */
+	ck_assert_uint_eq(g->queue[7].kept, XG_KEPT_MAX + XG_KEPT_MAX / 2);
+	closed(g);
+	g = keeping_guest(2);
+	ck_assert_int_eq(fake_open(g), 0);
+	io[0] = io_whole(XG_OP_WRITE, 0, 0, 3, 7);
+	io[1] = io_whole(XG_OP_WRITE, 1, 512, 40, 9);
+	before = g->grants_made;
+	for (i = 0; i < 4; i++) {
+		g->done_count = 0;
+		ck_assert_int_eq(fake_submit(g, 1, &io[0]->req), 0);
+		ck_assert_int_eq(fake_submit(g, 1, &io[1]->req), 0);
+		fake_commit(g, 1);
+		ck_assert_uint_eq(fake_serve(g, 1), 2);
+		ck_assert_uint_eq(g->done_count, 2);
+		io[0]->req.op = io[1]->req.op = i % 2 ? XG_OP_WRITE : XG_OP_READ;
+	}
+	ck_assert_uint_eq(g->grants_made - before, 43);
+	ck_assert_uint_eq(g->logs, 0);
+	closed(g);
+	io_free(io[0]);
+	io_free(io[1]);
+}
+END_TEST
+
+/* What stands in the way of it, one at a time. */
+enum hurdle { HURDLE_NOT_SAID, HURDLE_OLD_PERSONALITY, HURDLE_NOT_OFFERED, HURDLE_REFUSED, HURDLE_FEW_GRANTS, HURDLES };
+
+START_TEST(grants_are_not_kept_unless_all_can)
+{
+	unsigned int hurdle;
+
+	image = images[_i];
+	for (hurdle = 0; hurdle < HURDLES; hurdle++) {
+		struct fake_guest *g = keeping_guest(2);
+
+		switch ((enum hurdle)hurdle) {
+		case HURDLE_NOT_SAID: g->dev->block.flags &= ~XG_BLK_KEPT; break;
+		case HURDLE_OLD_PERSONALITY: g->services.size = offsetof(struct xg_services, grants_keep); break;
+		case HURDLE_NOT_OFFERED: g->services.grants_keep = NULL; break;
+		case HURDLE_REFUSED: g->keep_refused = true; break;
+		default: g->reserve_most = 33 + XG_KEPT_MAX; break;
+		}
+		ck_assert_int_eq(fake_open(g), 0);
+		ck_assert_uint_eq(g->dev->limits.kept, 0);
+		ck_assert_uint_eq(g->queue[0].kept, 0);
+		/* As ever: whoever answers and still holds pages is not believed any more. */
+		if (hurdle != HURDLE_REFUSED) {
+			struct io *io = io_whole(XG_OP_WRITE, 0, 0, 30, 1);
+
+			ck_assert_int_eq(fake_submit(g, 0, &io->req), 0);
+			fake_commit(g, 0);
+			g->ungrant_refused = true;
+			ck_assert_uint_eq(fake_serve(g, 0), 1);
+			ck_assert_msg(strstr(g->log, "still holds pages"), "hurdle %u: '%s'", hurdle, g->log);
+			g->ungrant_refused = false;
+			io_free(io);
+		}
+		closed(g);
+	}
+}
+END_TEST
+
 /* ---- Data ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(every_size_is_written_and_read_back)
@@ -826,6 +922,8 @@ int main(void)
 	EACH(open_fails_at_each_service);
 	EACH(open_refuses_wrong_parameters);
 	EACH(open_takes_fewer_grants_where_there_are_few);
+	EACH(kept_grants_are_used_again);
+	EACH(grants_are_not_kept_unless_all_can);
 	EACH(every_size_is_written_and_read_back);
 	EACH(parts_of_pages);
 	EACH(flush_discard_and_fua);

@@ -17,7 +17,7 @@ function peers(who)
 	if (who ~ /^xengraft-(first|later)/) return "xl-block-attach"
 	if (who == "xengraft-file") return "qdisk-file blkback-loop"
 	if (who == "xengraft-loop") return "qdisk-loop blkback-loop"
-	if (who == "paravirtual-loop") return "blkback-loop qdisk-loop xengraft-loop"
+	if (who == "paravirtual-loop") return "blkback-loop blkback-none qdisk-loop xengraft-loop"
 	if (who == "xengraft") return "blkfront"
 	if (who == "xengraft-swap") return "xl-detach-attach"
 	return ""

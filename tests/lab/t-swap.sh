@@ -47,6 +47,21 @@ attached_paravirtual()
 	t_same "what the kernel's backend has" "$(ls /sys/bus/xen-backend/devices | grep -c "^vbd-$(xl domid "$g")-[ab]" || :)" 0
 }
 
+# Through the page cache: more pages than the backend keeps, and hardly one twice.
+keeps_grants()
+{
+	xengraft disk-attach "$g" "$loop,raw,xvdb,rw" --mode paravirtual
+	t_same "feature-persistent" "$(xenstore-read "/local/domain/$(xl domid "$g")/xengraft/vbd/51728/feature-persistent")" 1
+	on 'dd if=/dev/urandom of=/tmp/x bs=64k count=256 2>/dev/null; dd if=/tmp/x of=/dev/xvdb bs=64k conv=fsync 2>/dev/null
+		for i in 1 2 3; do
+			echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvdb bs=64k count=256 2>/dev/null | cmp - /tmp/x
+			dd if=/dev/xvdb bs=64k count=256 iflag=direct 2>/dev/null | cmp - /tmp/x
+		done; rm /tmp/x'
+	# What xen-blkback says of a reference that is in two uses.
+	t_not sh -c "dmesg | grep -E 'grant already in use|already in the tree'"
+	xengraft disk-detach "$g" xvdb
+}
+
 under_load()
 {
 	xengraft disk-attach "$g" "$loop,raw,xvdb,rw"
@@ -200,6 +215,7 @@ for guest; do
 	fi
 	t_case "$guest: virtual, paravirtual and back, the data is there" there_and_back
 	t_case "$guest: attached in paravirtual mode" attached_paravirtual
+	t_case "$guest: pages that the backend keeps, and those it does not" keeps_grants
 	t_case "$guest: $swaps swaps under verified load" under_load
 	t_case "$guest: a journalling file system in a storm of fsync" fsync_storm
 	t_case "$guest: a backend that is stuck: status 2, nothing has changed" stuck

@@ -11,6 +11,7 @@
 
 #define OFFER "ready sectors=2048 sector-size=512 physical-sector-size=4096 feature-flush-cache=1 " \
 	"feature-max-indirect-segments=256 multi-queue-max-queues=4 max-ring-page-order=1\n"
+#define KEEPS "ready kept-grants=1056 sectors=2048 sector-size=512 feature-max-indirect-segments=256\n"
 
 /* What it says, by the name that XENGRAFT_FAKE_BACKEND gives; without one the first. */
 static const struct mode {
@@ -25,6 +26,7 @@ static const struct mode {
 	{ "refuse", OFFER "error: ring of the wrong colour\n", 0 },
 	{ "silent", OFFER, 0 },
 	{ "stubborn", OFFER "connected\n", 0 },
+	{ "keeps", KEEPS "connected\n", 0 },
 };
 
 static const struct mode *mode_find(void)

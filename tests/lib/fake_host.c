@@ -468,7 +468,8 @@ static void device_publish(struct xg_device_header *h)
 			h->queues[q].ring_ref[i] = 100 + 50 * h->live_half + q * XG_RING_PAGES_MAX + i;
 		h->queues[q].event_port = 20 + 10 * h->live_half + q;
 	}
-	h->limits = (struct xg_block_limits){ .max_segments = 11, .max_sectors = 88, .queue_depth = 32 };
+	h->limits = (struct xg_block_limits){ .max_segments = 11, .max_sectors = 88, .queue_depth = 32,
+					      .kept = fake_host->grants_kept };
 }
 
 static int device_open(struct fake_window *w, struct xg_device_header *h)

@@ -66,6 +66,7 @@ struct fake_host {
 	bool in_use;		/* the disk is open in the guest */
 	bool backend_stubborn;	/* does not end when asked */
 	bool stuck;		/* what is in flight never ends: a switch without replay does not come about */
+	uint32_t grants_kept;	/* what drivers publish of it */
 	bool lame;		/* the driver that was switched to completes nothing more */
 	unsigned int conflicts;	/* so many transactions meet another's write */
 	unsigned int tick_ms;	/* the clock goes on by so much when it is looked at */

@@ -856,6 +856,7 @@ static const struct {
 	{ "physical-sector-size", "256", -EINVAL, "and 256 bytes" },
 	{ "physical-sector-size", "768", -EINVAL, "and 768 bytes" },
 	{ "feature-flush-cache", "2", -ERANGE, "at most 1" },
+	{ "kept-grants", "4294967296", -ERANGE, "at most 4294967295" },
 };
 
 START_TEST(offer_that_makes_no_sense_is_refused)
@@ -888,6 +889,44 @@ START_TEST(offer_is_bounded_by_what_we_can)
 	ck_assert_uint_eq(p.flags, XG_BLK_READ_ONLY | XG_BLK_FLUSH | XG_BLK_DISCARD);
 	ck_assert_int_eq(xg_connect_params(offer, 3, &p, NULL), 0);
 	ck_assert_uint_eq(p.nr_queues, 3);
+}
+END_TEST
+
+/* What the backend would keep, as it says, and whether the driver is told of it. */
+static const struct { const char *offer; bool told; } keeping[] = {
+	{ "ready sectors=8", false },
+	{ "ready sectors=8 kept-grants=0", false },
+	{ "ready sectors=8 kept-grants=1", true },
+	{ "ready sectors=8 kept-grants=1056", true },
+	{ "ready sectors=8 kept-grants=1057", false },	/* more than a driver has room for */
+};
+
+START_TEST(kept_grants_are_offered_within_bounds)
+{
+	struct xg_block_params p;
+
+	ck_assert_int_eq(xg_connect_params(keeping[_i].offer, 1, &p, NULL), 0);
+	ck_assert_int_eq(!!(p.flags & XG_BLK_KEPT), keeping[_i].told);
+}
+END_TEST
+
+/* The backend's word, what the driver published, and what the backend is told then. */
+static const struct { const char *backend; uint32_t kept; const char *told; } agreements[] = {
+	{ "", 0, "0" },
+	{ "", XG_KEPT_MAX, "0" },
+	{ "keeps", 0, "0" },			/* an older driver or personality */
+	{ "keeps", XG_KEPT_MAX - 1, "0" },
+	{ "keeps", XG_KEPT_MAX, "1" },
+};
+
+START_TEST(grants_are_kept_when_all_agree)
+{
+	setenv("XENGRAFT_FAKE_BACKEND", agreements[_i].backend, 1);
+	fake_host->grants_kept = agreements[_i].kept;
+	ck_assert_int_eq(rig_attach(NULL, NULL), 0);
+	ck_assert_str_eq(fake_store_get("/local/domain/7/xengraft/vbd/51728/feature-persistent"), agreements[_i].told);
+	unsetenv("XENGRAFT_FAKE_BACKEND");
+	ck_assert_int_eq(rig_detach(false, NULL), 0);
 }
 END_TEST
 
@@ -1268,6 +1307,8 @@ int main(void)
 	tcase_add_loop_test(t, backend_that_does_not_connect_is_undone, 0, 2);
 	tcase_add_loop_test(t, offer_that_makes_no_sense_is_refused, 0, ROWS(offers));
 	tcase_add_test(t, offer_is_bounded_by_what_we_can);
+	tcase_add_loop_test(t, kept_grants_are_offered_within_bounds, 0, ROWS(keeping));
+	tcase_add_loop_test(t, grants_are_kept_when_all_agree, 0, ROWS(agreements));
 	tcase_add_test(t, disk_in_use_stays_but_for_force);
 	tcase_add_test(t, detach_that_was_not_answered_can_be_done_again);
 	tcase_add_test(t, withdrawal_is_not_waited_for_for_ever);
