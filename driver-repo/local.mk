@@ -45,25 +45,26 @@ driver_repo_cli_libxgrepocli_a_SOURCES = \
 	driver-repo/cli/resolve.c \
 	driver-repo/cli/share.c \
 	driver-repo/cli/store.c
-XG_REPO_CLI_LIBS = \
+# From here down, in the order of the arrows: each needs only those after it. What the operations add is in theirs.
+XG_REPO_ARCHIVES = \
 	driver-repo/libxgrepo.a \
 	hotswap/libxghotswap.a \
 	dom0-tools/inspect/libxginspect.a \
 	lib/elf/libxgelf.a \
 	lib/xen/libxgxen.a \
-	lib/base/libxgbase.a \
-	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XEN_LIBS) $(JSON_LIBS)
+	lib/base/libxgbase.a
+XG_REPO_ALL = $(XG_REPO_ARCHIVES) $(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XEN_LIBS) $(JSON_LIBS)
 
 sbin_PROGRAMS += driver-repo/cli/xengraft-repo
 driver_repo_cli_xengraft_repo_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 driver_repo_cli_xengraft_repo_SOURCES = driver-repo/cli/exec.c
-driver_repo_cli_xengraft_repo_LDADD = driver-repo/cli/libxgrepocli.a $(XG_REPO_CLI_LIBS)
+driver_repo_cli_xengraft_repo_LDADD = driver-repo/cli/libxgrepocli.a $(XG_REPO_ALL)
 
 pkglibexec_PROGRAMS += driver-repo/cli/xengraft-repo-remote
 driver_repo_cli_xengraft_repo_remote_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 driver_repo_cli_xengraft_repo_remote_SOURCES = driver-repo/cli/remote.c
 driver_repo_cli_xengraft_repo_remote_LDADD = driver-repo/cli/libxgrepocli.a driver-repo/remote/libxgremote.a \
-	$(XG_REPO_CLI_LIBS) $(CURL_LIBS)
+	$(XG_REPO_ALL) $(CURL_LIBS)
 
 dist_completion_DATA += driver-repo/cli/completion/xengraft-repo
 EXTRA_DIST += driver-repo/cli/repo.conf

@@ -55,7 +55,8 @@ static int walk_folder(void *ctx, const char *name, struct xg_err *err)
 	char path[PATH_MAX];
 	int rc;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", w->dir, name) >= sizeof(path) || strlen(name) >= sizeof(w->outer))
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", w->dir, name) >= sizeof(path) ||
+	    strlen(name) >= sizeof(w->outer))
 		return 0;
 	snprintf(w->outer, sizeof(w->outer), "%s", name);
 	rc = xg_dir_walk(path, walk_file, w, err);
@@ -71,7 +72,8 @@ int xg_blob_walk(struct xg_repo *r, int (*visit)(void *ctx, const char *digest, 
 	return xg_dir_walk(w.dir, walk_folder, &w, err);
 }
 
-int xg_signature_walk(struct xg_repo *r, int (*visit)(void *ctx, const char *digest, const char *path, struct xg_err *err),
+int xg_signature_walk(struct xg_repo *r,
+		      int (*visit)(void *ctx, const char *digest, const char *path, struct xg_err *err),
 		      int (*stray)(void *ctx, const char *path, struct xg_err *err), void *ctx, struct xg_err *err)
 {
 	struct folder_walk w = { .r = r, .visit = visit, .stray = stray, .ctx = ctx, .signatures = true };
@@ -106,32 +108,43 @@ static bool same_entry(const struct xg_entry *e, const struct xg_image *image)
 	return e->size == said.size && e->pattern == said.pattern && same_note(&e->note, &said.note);
 }
 
+/* 1: it is damaged, which is reported. */
+static int load_or_report(struct work *w, const char *digest, const char *path, struct xg_image **ret,
+			  struct xg_verdict *ret_v, struct xg_err *err)
+{
+	struct xg_err why = XG_ERR_NONE;
+	int rc = xg_repo_load(w->r, digest, ret, ret_v, &why);
+
+	if (rc == -ENOMEM || rc == -EACCES)
+		return xg_fail(err, -rc, "%s", why.text);
+	if (!rc)
+		return 0;
+	w->report->damaged++;
+	xg_report_line(w->report, path, "%s", why.text);
+	return 1;
+}
+
 static int verify_entry(void *ctx, const struct xg_entry *e, struct xg_err *err)
 {
 	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
-	struct xg_err why = XG_ERR_NONE;
 	struct work *w = ctx;
 	struct xg_verdict v;
 	char path[PATH_MAX];
-	int rc = xg_repo_load(w->r, e->digest, &image, &v, &why);
+	int rc;
 
 	w->report->images++;
 	xg_blob_path(w->r, e->digest, path);
-	if (rc == -ENOMEM || rc == -EACCES)
-		return xg_fail(err, -rc, "%s", why.text);
-	if (rc) {
-		w->report->damaged++;
-		xg_report_line(w->report, path, "%s", why.text);
-		return 0;
-	}
+	rc = load_or_report(w, e->digest, path, &image, &v, err);
+	if (rc)
+		return rc < 0 ? rc : 0;
 	if (!same_entry(e, image)) {
 		w->report->damaged++;
-		xg_report_line(w->report, path, "image %.12s: the index says another thing than its note: 'xengraft-repo reindex'",
-			       e->digest);
+		xg_report_line(w->report, path, "image %.12s: the index says another thing than its note: "
+			       "'xengraft-repo reindex'", e->digest);
 	}
 	if (v.trust == XG_UNSIGNED) {	/* perhaps by a key that is not known */
 		xg_image_free(xg_take(image));
-		(void)xg_repo_load_trusted(w->r, e->digest, &image, &v, &why);
+		(void)xg_repo_load_trusted(w->r, e->digest, &image, &v, NULL);
 	}
 	if (v.trust != XG_TRUSTED) {
 		w->report->untrusted++;
@@ -190,20 +203,14 @@ static void origin_of(const struct xg_verdict *v, char ret[512])
 static int reindex_blob(void *ctx, const char *digest, const char *path, struct xg_err *err)
 {
 	struct xg_image *image xg_auto(xg_image_free_p) = NULL;
-	struct xg_err why = XG_ERR_NONE;
 	struct work *w = ctx;
 	struct xg_verdict v;
 	struct xg_entry e;
 	struct stat st;
-	int rc = xg_repo_load(w->r, digest, &image, &v, &why);
+	int rc = load_or_report(w, digest, path, &image, &v, err);
 
-	if (rc == -ENOMEM || rc == -EACCES)
-		return xg_fail(err, -rc, "%s", why.text);
-	if (rc) {
-		w->report->damaged++;
-		xg_report_line(w->report, path, "%s", why.text);
-		return 0;
-	}
+	if (rc)
+		return rc < 0 ? rc : 0;
 	w->report->images++;
 	xg_entry_of(image, &e);
 	if (!stat(path, &st))

@@ -17,19 +17,23 @@ guest-stubs/drivers/nvme-queue-paravirtual.o: $(XG_GEN_INPUTS) driver-gen/device
 guest-stubs/drivers/virtio-blk-paravirtual.o: $(XG_GEN_INPUTS) driver-gen/devices/virtio-blk.xgd
 	$(XG_MAKE_DRIVER) --device virtio-blk --mode paravirtual
 
-EXTRA_DIST += guest-stubs/abi/README.md guest-stubs/drivers/README.md
+EXTRA_DIST += guest-stubs/abi/README.md guest-stubs/common/README.md guest-stubs/drivers/README.md
 
 # ---- The Linux personality: sources are installed, since images are built where the kernel's headers are -------
 
 XG_LINUX_FILES = guest-stubs/linux/Kbuild guest-stubs/linux/personality.h \
 	guest-stubs/linux/core.c guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/leave.S \
-	guest-stubs/linux/note.c guest-stubs/linux/services.c guest-stubs/linux/swap.c guest-stubs/linux/window.c \
-	guest-stubs/linux/window_raw.c
+	guest-stubs/linux/note.c guest-stubs/linux/services.c guest-stubs/linux/swap.c guest-stubs/linux/window_raw.c
+# In every personality.
+XG_COMMON_FILES = guest-stubs/common/checks.c guest-stubs/common/checks.h \
+	guest-stubs/common/window.c guest-stubs/common/window.h
 
 stubsdir = $(datadir)/xengraft/guest-stubs
 stubsabidir = $(stubsdir)/abi
+stubscommondir = $(stubsdir)/common
 stubslinuxdir = $(stubsdir)/linux
 dist_stubsabi_DATA = guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h
+dist_stubscommon_DATA = $(XG_COMMON_FILES)
 dist_stubslinux_DATA = $(XG_LINUX_FILES)
 
 pkglibexec_SCRIPTS = guest-stubs/linux/build-image
@@ -53,7 +57,7 @@ XG_MODULE_FILES = guest-stubs/linux/module/Kbuild guest-stubs/linux/module/Makef
 	guest-stubs/linux/module/space.S
 XG_MODULE_SHARED = guest-stubs/abi/xengraft_abi.h guest-stubs/linux/personality.h guest-stubs/linux/core.c \
 	guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/services.c guest-stubs/linux/swap.c \
-	guest-stubs/linux/window.c
+	$(XG_COMMON_FILES)
 
 dkmsdir = $(prefix)/src/xengraft-$(VERSION)
 dist_dkms_DATA = $(XG_MODULE_FILES)
@@ -68,7 +72,8 @@ guest-stubs/linux/module/dkms.conf: guest-stubs/linux/module/dkms.conf.in Makefi
 # For every release that is described: the guest has no generator. Its lines lead to the description that is installed.
 guest-stubs/linux/module/os_interface.h: driver-gen/os/linux.xgo driver-gen/xengraft-gen
 	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux/module && $(XG_GEN) --os linux --emit-c -o $@.tmp && \
-	sed -e 's|"$(abs_srcdir)/driver-gen/|"$(descriptionsdir)/|' -e 's|os_interface.h.tmp|os_interface.h|' $@.tmp >$@ && rm $@.tmp
+	sed -e 's|"$(abs_srcdir)/driver-gen/|"$(descriptionsdir)/|' -e 's|os_interface.h.tmp|os_interface.h|' \
+		$@.tmp >$@ && rm $@.tmp
 guest-stubs/linux/module/module_version.h: Makefile
 	$(AM_V_GEN)$(MKDIR_P) guest-stubs/linux/module && \
 	echo '#define XG_MODULE_VERSION "$(VERSION)"' >$@

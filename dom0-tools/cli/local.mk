@@ -11,16 +11,7 @@ dom0_tools_cli_xengraft_SOURCES = \
 	dom0-tools/cli/options.h \
 	dom0-tools/cli/status.c \
 	dom0-tools/cli/swap.c
-# Libraries in the order of the arrows: each needs only those after it.
-dom0_tools_cli_xengraft_LDADD = \
-	dom0-tools/ops/libxgops.a \
-	driver-repo/libxgrepo.a \
-	hotswap/libxghotswap.a \
-	dom0-tools/inspect/libxginspect.a \
-	lib/elf/libxgelf.a \
-	lib/xen/libxgxen.a \
-	lib/base/libxgbase.a \
-	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XL_LIBS) $(XEN_LIBS) $(JSON_LIBS)
+dom0_tools_cli_xengraft_LDADD = $(XG_OPS_ALL)
 
 # Administrators edit it: an existing one stays.
 install-data-local:

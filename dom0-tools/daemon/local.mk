@@ -25,17 +25,7 @@ dom0_tools_daemon_xengraftd_SOURCES = \
 	dom0-tools/daemon/main.c \
 	dom0-tools/daemon/saves.c \
 	dom0-tools/daemon/status.c
-# Libraries in the order of the arrows: each needs only those after it.
-dom0_tools_daemon_xengraftd_LDADD = \
-	dom0-tools/daemon/libxgdaemon.a \
-	dom0-tools/ops/libxgops.a \
-	driver-repo/libxgrepo.a \
-	hotswap/libxghotswap.a \
-	dom0-tools/inspect/libxginspect.a \
-	lib/elf/libxgelf.a \
-	lib/xen/libxgxen.a \
-	lib/base/libxgbase.a \
-	$(SYSTEMD_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XL_LIBS) $(XEN_LIBS) $(JSON_LIBS)
+dom0_tools_daemon_xengraftd_LDADD = dom0-tools/daemon/libxgdaemon.a $(XG_OPS_ALL) $(SYSTEMD_LIBS)
 
 # xengraft.conf is the administrator's, as the policy is (dom0-tools/cli/local.mk).
 EXTRA_DIST += dom0-tools/daemon/README.md dom0-tools/daemon/xengraft.conf dom0-tools/daemon/xengraftd.service.in

@@ -221,16 +221,6 @@ static int look_domains(struct looking *l, struct xg_err *err)
 	return rc;
 }
 
-static const struct xgd_domain *domain_of(const struct xgd_view *v, const char *uuid)
-{
-	size_t i;
-
-	for (i = 0; i < v->domain_count; i++)
-		if (!strcmp(v->domains[i].uuid, uuid))
-			return &v->domains[i];
-	return NULL;
-}
-
 /* ---- Disks ------------------------------------------------------------------------------------------------------ */
 
 static void look_backend(struct looking *l, const struct xg_device_row *row, struct xgd_disk *to)
@@ -250,7 +240,7 @@ static size_t drop_gone(const struct xgd_view *v, struct xg_claim *claims, size_
 	size_t i, kept = 0;
 
 	for (i = 0; i < count; i++)
-		if (!claims[i].uuid[0] || domain_of(v, claims[i].uuid))
+		if (!claims[i].uuid[0] || xgd_domain_of(v, claims[i].uuid))
 			claims[kept++] = claims[i];
 	return kept;
 }
@@ -306,7 +296,7 @@ static int look_guests(struct looking *l, struct xg_err *err)
 	if (!rc)
 		claim_count = drop_gone(l->view, claims, claim_count);
 	for (i = 0; !rc && i < count; i++) {
-		if (domain_of(l->view, guests[i].uuid))
+		if (xgd_domain_of(l->view, guests[i].uuid))
 			rc = look_guest(l, &guests[i], claims, claim_count, err);
 		else if (!guests[i].away)
 			l->view->strangers = true;

@@ -56,7 +56,7 @@ static const struct xgd_disk *disk_of(const struct xgd_view *v, const char *uuid
 	return NULL;
 }
 
-static const struct xgd_domain *domain_of(const struct xgd_view *v, const char *uuid)
+const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid)
 {
 	size_t i;
 
@@ -131,7 +131,7 @@ static void plan_swap(struct planning *p, const struct xgd_disk *k, const struct
 
 static void plan_disk(struct planning *p, struct xgd_disk *k)
 {
-	const struct xgd_domain *d = domain_of(p->view, k->uuid);
+	const struct xgd_domain *d = xgd_domain_of(p->view, k->uuid);
 	struct verdict v = judge(p->c, k, d);
 
 	snprintf(k->should, sizeof(k->should), "%s", v.mode ? v.mode : k->mode);

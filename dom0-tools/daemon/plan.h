@@ -58,6 +58,9 @@ struct xgd_view {
 	bool strangers;		/* a guest is on record that is no more */
 };
 
+/* NULL: none has that UUID. */
+const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid);
+
 enum xgd_verb { XGD_ATTACH, XGD_SWAP, XGD_RECONNECT, XGD_SWEEP };
 
 struct xgd_want {

@@ -51,12 +51,6 @@ static void attach_fini(struct attach *a)
 	xg_session_close(a->s);
 }
 
-static void tell(const struct attach *a, const char *step)
-{
-	if (a->s->ops->progress)
-		a->s->ops->progress(a->s->ops->ctx, step);
-}
-
 /* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
 
 /* Somebody else's disk, of whichever guest, lies on the same target. */
@@ -183,8 +177,7 @@ static int check_module(struct attach *a, struct xg_err *err)
 	if (rc != -EINVAL && !xg_core_is_gone(rc))
 		return xg_fail(err, -rc, "%s", why.text);
 	(void)xg_fail_in(&why, "the module that guest '%s' tells of is of no use", s->guest->info.name);
-	if (s->ops->notice)
-		s->ops->notice(s->ops->ctx, why.text);
+	xg_ops_notice(s->ops, "%s", why.text);
 	return 0;
 }
 
@@ -194,7 +187,7 @@ static int inspect(struct attach *a, struct xg_err *err)
 	struct xg_session *s = a->s;
 	int rc;
 
-	tell(a, "inspect the guest");
+	xg_ops_progress(a->s->ops, "inspect the guest");
 	(void)xg_state_hints_get(s->ops->state, &hints, NULL);
 	rc = xg_kernel_open_hinted(s->guest, &hints, &a->kernel, err);
 	if (!rc)
@@ -219,7 +212,7 @@ static int check_personality(struct attach *a, struct xg_err *err)
 	bool made = false;
 	int rc;
 
-	tell(a, "find the personality");
+	xg_ops_progress(a->s->ops, "find the personality");
 	rc = xg_personality_get(s->ops, &a->os, &a->personality, &made, err);
 	if (!rc && made)
 		rc = inspect_again(a, err);
@@ -614,7 +607,9 @@ static int attach_record(void *ctx, const struct xg_step *step, int done, struct
 
 static void attach_progress(void *ctx, const struct xg_step *step)
 {
-	tell(ctx, step->name);
+	const struct attach *a = ctx;
+
+	xg_ops_progress(a->s->ops, step->name);
 }
 
 static void attach_begin(struct attach *a)
@@ -647,7 +642,7 @@ static int attach_work(struct attach *a, struct xg_err *err)
 	if (a->s->ops->dry_run) {
 		for (i = 0; i < steps.count; i++)
 			if (xg_step_needed(&steps.table[i], a))
-				tell(a, steps.table[i].name);
+				xg_ops_progress(a->s->ops, steps.table[i].name);
 		return 0;
 	}
 	attach_begin(a);

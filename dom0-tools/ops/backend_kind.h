@@ -38,7 +38,10 @@ struct xg_backend_kind {
 		     struct xg_err *err);
 	/* Waits until it has connected to the rings that were published. */
 	int (*connected)(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b, struct xg_err *err);
-	/* The other backend has let go of the target, which may be locked now. NULL: it makes no difference. */
+	/*
+	 * The other backend has let go of the target, which may be locked now. It had no other: nothing is done. NULL: it
+	 * makes no difference.
+	 */
 	int (*alone)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 	/* Ends it: it has let go of rings and target afterwards. Nothing there: fine. -ETIMEDOUT: it is stuck. */
 	int (*stop)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);

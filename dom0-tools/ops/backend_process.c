@@ -249,13 +249,18 @@ static int process_connected(struct xg_store *s, struct xg_link_id id, const str
 	return rc;
 }
 
+/* Unless it had the target for itself all the time. */
 static int process_alone(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
 {
 	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
+	uint64_t lock;
 	int rc;
 
 	process_path(id, back);
 	snprintf(path, sizeof(path), "%s/lock", back);
+	rc = xg_store_read_u64_or(s, path, 1, &lock, err);
+	if (rc || lock)
+		return rc;
 	rc = xg_store_update(s, path, "1", err);
 	return rc == -ENOENT ? 0 : rc;
 }

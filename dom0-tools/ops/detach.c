@@ -13,25 +13,6 @@
 #include "hotswap/wait.h"
 #include "lib/base/fault_point.h"
 
-static void tell(struct xg_ops *ops, const char *step)
-{
-	if (ops->progress)
-		ops->progress(ops->ctx, step);
-}
-
-static void __attribute__((format(printf, 2, 3))) notice(struct xg_ops *ops, const char *fmt, ...)
-{
-	char text[400];
-	va_list ap;
-
-	if (!ops->notice)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	ops->notice(ops->ctx, text);
-}
-
 /* What went wrong first, for whoever goes on all the same. */
 struct first {
 	int rc;
@@ -53,7 +34,7 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 	bool window = core && row->device.va.v;
 
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
-	tell(ops, "end the backend");
+	xg_ops_progress(ops, "end the backend");
 	(void)xg_fault_point("end the backend", NULL);
 	for (id.half = 0; id.half < 2; id.half++)
 		went(&f, xg_connect_backend_stop(ops->store, id, &f.now));
@@ -62,10 +43,10 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 		window = false;
 	if (window) {
 		went(&f, xg_device_remove(core, &row->device, row->vdev, true, &f.now));
-		tell(ops, "close the driver");
+		xg_ops_progress(ops, "close the driver");
 		(void)xg_fault_point("close the driver", NULL);
 		went(&f, xg_device_shut(core, &row->device, row->vdev, &f.now));
-		tell(ops, "free the window");
+		xg_ops_progress(ops, "free the window");
 		(void)xg_fault_point("free the window", NULL);
 		went(&f, xg_device_destroy(core, &row->device, row->vdev, &f.now));
 	}
@@ -104,11 +85,11 @@ static int detach_work(struct xg_session *s, const char *vdev, bool force, struc
 	if (rc && !(force && xg_core_is_gone(rc)))
 		return rc;
 	if (s->ops->dry_run) {
-		tell(s->ops, "remove the disk");
+		xg_ops_progress(s->ops, "remove the disk");
 		return 0;
 	}
 	if (!force) {
-		tell(s->ops, "remove the disk");
+		xg_ops_progress(s->ops, "remove the disk");
 		rc = xg_device_remove(core, &row.device, name, false, err);
 	}
 	if (rc == -EBUSY)
@@ -159,10 +140,10 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first",
 			       s->guest->info.name, count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
 	if (s->ops->dry_run) {
-		tell(s->ops, "remove the personality");
+		xg_ops_progress(s->ops, "remove the personality");
 		return 0;
 	}
-	tell(s->ops, "remove the personality");
+	xg_ops_progress(s->ops, "remove the personality");
 	/* A module stays: its owner loaded it, and unloads it. */
 	rc = s->row.core.module ? 0 : xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
 	if (core)
@@ -202,7 +183,7 @@ int xg_forget(struct xg_ops *ops, const char *guest, struct xg_err *err)
 		return xg_forget_away(ops, guest, err);
 	if (rc)
 		return rc;
-	tell(ops, "forget the guest");
+	xg_ops_progress(ops, "forget the guest");
 	if (ops->dry_run)
 		return 0;
 	/* By what is in xenstore: the record may be another version's, and say nothing to this one. */
@@ -319,8 +300,8 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 			       s->guest->info.name);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up", (long long)op.pid,
-	       op.verb, op.devid, op.step);
+	xg_ops_notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up",
+		      (long long)op.pid, op.verb, op.devid, op.step);
 	/* The plan's frames are those of the domain that it was made for. */
 	op.getting_in = op.getting_in && op.domid == s->guest->info.domid;
 	rc = recover_reach(s, &op, &core, err);

@@ -250,8 +250,7 @@ static void line_end(struct run *r)
 	r->line[r->length] = '\0';
 	memcpy(r->last, r->line, sizeof(r->last));
 	r->length = 0;
-	if (r->ops->detail)
-		r->ops->detail(r->ops->ctx, r->last);
+	xg_ops_detail(r->ops, "%s", r->last);
 }
 
 /* What is longer than a line may be is cut. False: nothing more just now. */
@@ -421,7 +420,7 @@ static int stage_signed(struct xg_ops *ops, struct xg_repo_batch *batch, const s
 static int add(struct xg_ops *ops, const struct xg_image *image, struct xg_err *err)
 {
 	struct xg_repo_batch *batch xg_auto(xg_repo_batch_free_p) = NULL;
-	char name[XG_NAME_MAX], text[XG_NAME_MAX + 700];
+	char name[XG_NAME_MAX];
 	int rc;
 
 	xg_note_name(&image->note, name);
@@ -435,10 +434,8 @@ static int add(struct xg_ops *ops, const struct xg_image *image, struct xg_err *
 	if (rc)
 		return rc;
 	(void)xg_fault_point("generate: added", NULL);
-	snprintf(text, sizeof(text), "generated %s %s, signed with this host's key and added to %s: sha256 %s",
-		 image->note.kind, name, ops->repo_paths.dir, image->digest);
-	if (ops->notice)
-		ops->notice(ops->ctx, text);
+	xg_ops_notice(ops, "generated %s %s, signed with this host's key and added to %s: sha256 %s",
+		      image->note.kind, name, ops->repo_paths.dir, image->digest);
 	return 0;
 }
 

@@ -10,27 +10,11 @@
 #include "driver-repo/resolve.h"
 #include "guest-stubs/abi/xengraft_abi.h"
 
-static void tell(void (*how)(void *, const char *), const struct xg_ops *ops, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void tell(void (*how)(void *, const char *), const struct xg_ops *ops, const char *fmt, ...)
-{
-	char text[700];
-	va_list ap;
-
-	if (!how)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	how(ops->ctx, text);
-}
-
 static void left_out(void *ctx, const char *path, const char *text)
 {
 	const struct xg_ops *ops = ctx;
 
-	tell(ops->notice, ops, "%s: %s", path, text);
+	xg_ops_notice(ops, "%s: %s", path, text);
 }
 
 /* A host where nobody has made a repository gets one: with a key of its own, and what the package brought. */
@@ -40,8 +24,8 @@ static int images_setup(struct xg_ops *ops, struct xg_err *err)
 	int rc = xg_repo_setup(&ops->repo_paths, &ops->repo, &report, err);
 
 	if (!rc)
-		tell(ops->detail, ops, "the first use of %s: %u packaged images taken in, signed with this host's new key",
-		     ops->repo_paths.dir, report.images);
+		xg_ops_detail(ops, "the first use of %s: %u packaged images taken in, signed with this host's new key",
+			      ops->repo_paths.dir, report.images);
 	return rc;
 }
 
@@ -66,10 +50,10 @@ static int image_choose(struct xg_ops *ops, const char *kind, const struct xg_wa
 	if (rc)
 		return rc;
 	xg_note_name(&c.image->note, name);
-	tell(ops->detail, ops, "%s %s, sha256 %.12s: %s", kind, name, c.image->digest, c.why);
+	xg_ops_detail(ops, "%s %s, sha256 %.12s: %s", kind, name, c.image->digest, c.why);
 	if (c.verdict.trust != XG_TRUSTED)
-		tell(ops->notice, ops, "%s %s is not signed; %s/repo.conf allows that on this host", kind, name,
-		     ops->repo_paths.confdir);
+		xg_ops_notice(ops, "%s %s is not signed; %s/repo.conf allows that on this host", kind, name,
+			      ops->repo_paths.confdir);
 	*ret = xg_take(c.image);
 	return 0;
 }
@@ -96,7 +80,7 @@ static int image_make(struct xg_ops *ops, const char *kind, const struct xg_want
 	if (rc)
 		return rc;
 	snprintf(step, sizeof(step), "generate the %s", kind);
-	tell(ops->progress, ops, "%s", step);
+	xg_ops_progress(ops, step);
 	if (ops->dry_run)
 		return 0;
 	rc = xg_generate_lock(ops, &lock, err);
@@ -187,6 +171,7 @@ int xg_driver_named(struct xg_ops *ops, const char *name, struct xg_image **ret,
 	if (!rc)
 		rc = xg_repo_load_trusted(ops->repo, entry.digest, ret, &verdict, err);
 	if (!rc && verdict.trust != XG_TRUSTED)
-		tell(ops->notice, ops, "%s is not signed; %s/repo.conf allows that on this host", name, ops->repo_paths.confdir);
+		xg_ops_notice(ops, "%s is not signed; %s/repo.conf allows that on this host", name,
+			      ops->repo_paths.confdir);
 	return rc;
 }

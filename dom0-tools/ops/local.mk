@@ -29,3 +29,5 @@ dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/vdev.h \
 	dom0-tools/ops/xl_vbd.c \
 	dom0-tools/ops/xl_vbd.h
+# With all that is below (driver-repo/local.mk): what a program of ours links that operates.
+XG_OPS_ALL = dom0-tools/ops/libxgops.a $(XG_REPO_ALL) $(XL_LIBS)

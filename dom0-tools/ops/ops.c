@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Opening and closing: the tools' own connections, a guest's lock. Called by every operation. */
+/* Opening and closing: the tools' own connections, a guest's lock; what is told. Called by every operation. */
 #include "dom0-tools/ops/ops.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -81,6 +82,42 @@ void xg_ops_close(struct xg_ops *ops)
 	xg_repo_close(xg_take(ops->repo));
 	xg_store_close(xg_take(ops->store));
 	xg_state_close(xg_take(ops->state));
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+static void tell(void (*how)(void *ctx, const char *text), void *ctx, const char *fmt, va_list ap)
+{
+	char text[1000];
+
+	if (!how)
+		return;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	how(ctx, text);
+}
+
+void xg_ops_progress(const struct xg_ops *ops, const char *step)
+{
+	if (ops->progress)
+		ops->progress(ops->ctx, step);
+}
+
+void xg_ops_notice(const struct xg_ops *ops, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(ops->notice, ops->ctx, fmt, ap);
+	va_end(ap);
+}
+
+void xg_ops_detail(const struct xg_ops *ops, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(ops->detail, ops->ctx, fmt, ap);
+	va_end(ap);
 }
 
 /* ---- session --------------------------------------------------------------------------------------------------- */
@@ -204,10 +241,10 @@ static int session_here_check(const struct xg_session *s, struct xg_err *err)
 	if (!s->row.uuid[0] || xg_guest_is_here(s->ops, &s->row, info->domid))
 		return 0;
 	if (s->row.domid != info->domid && domain_lives(s->row.domid, info->uuid))
-		return xg_fail(err, EEXIST, "domain %u has the same UUID as guest '%s', and is the one that xengraft works on: "
-			       "both cannot have the same disks", s->row.domid, info->name);
-	return xg_fail(err, EAGAIN, "guest '%s' is not the domain that it was: restored or begun anew, it cannot be told yet",
-		       info->name);
+		return xg_fail(err, EEXIST, "domain %u has the same UUID as guest '%s', and is the one that "
+			       "xengraft works on: both cannot have the same disks", s->row.domid, info->name);
+	return xg_fail(err, EAGAIN, "guest '%s' is not the domain that it was: restored or begun anew, it cannot "
+		       "be told yet", info->name);
 }
 
 int xg_session_open(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)

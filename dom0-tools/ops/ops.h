@@ -28,7 +28,7 @@ struct xg_ops {
 	char boot[XG_UUID_TEXT];	/* which boot of this host it is */
 	unsigned int generate_ms;	/* how long that may take */
 	bool dry_run;
-	const char *uuid;		/* the guest that is meant, for ids are used again; NULL: whichever has the name */
+	const char *uuid;		/* the guest that is meant, for ids are used again; NULL: any of the name */
 	/* May be NULL. A step begins ("inspect the guest"), or something is worth telling (notice). */
 	void (*progress)(void *ctx, const char *step);
 	void (*notice)(void *ctx, const char *text);
@@ -40,6 +40,11 @@ struct xg_ops {
 /* Opens xenstore and the state database, with the installed places or those of XENGRAFT_* in the environment. */
 int xg_ops_open(struct xg_ops *ops, struct xg_err *err);
 void xg_ops_close(struct xg_ops *ops);
+
+/* For the operations: they call what the caller has set, if anything. A text is one line, cut at 999 bytes. */
+void xg_ops_progress(const struct xg_ops *ops, const char *step);
+void xg_ops_notice(const struct xg_ops *ops, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void xg_ops_detail(const struct xg_ops *ops, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A guest that an operation works on, locked: nobody else works on it until it is closed. */
 struct xg_session {
@@ -67,9 +72,9 @@ XG_DEFINE_AUTO(struct xg_session, xg_session_close)
 int xg_recover(struct xg_session *s, struct xg_err *err);
 /*
  * Looks what became of the guests on record. Needs no session. Those that are no more lose their backends and xenstore
- * areas; the record stays, as of one that is away, for it may have been saved: of the last 64. One that is back under another
- * id, or after this host booted, is looked at: restored, it is on record as before, and its disks want to be reconnected;
- * else it began anew and is forgotten.
+ * areas; the record stays, as of one that is away, for it may have been saved: of the last 64. One that is back under
+ * another id, or after this host booted, is looked at: restored, it is on record as before, and its disks want to be
+ * reconnected; else it began anew and is forgotten.
  */
 int xg_sweep(struct xg_ops *ops, struct xg_err *err);
 /* What ROW says holds for the domain DOMID as it is now. */
@@ -124,9 +129,9 @@ struct xg_swapped {
 };
 
 /*
- * Gives a disk that is in use another driver. -EAGAIN: the backend did not finish what it had within the deadline, nothing
- * has changed; -EINVAL: target or driver do not suit. When it fails the old driver serves as before, unless the text says
- * that its backend had been dead, or was ended by force.
+ * Gives a disk that is in use another driver. -EAGAIN: the backend did not finish what it had within the deadline,
+ * nothing has changed; -EINVAL: target or driver do not suit. When it fails the old driver serves as before, unless the
+ * text says that its backend had been dead, or was ended by force.
  */
 int xg_disk_swap(struct xg_ops *ops, const char *guest, const char *vdev, const struct xg_swap_wish *wish,
 		 struct xg_swapped *ret, struct xg_err *err);
@@ -143,9 +148,9 @@ int xg_disk_upgrade(struct xg_ops *ops, const struct xg_guest_row *guest, const 
 		    const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
 
 /*
- * Gives ROW's disk a backend again that has none: its guest was restored, or the backend died. The driver is the one that it
- * had, or another that suits the target as it is here; what was in flight is done again. 1: it has a backend. Called for each
- * row of xg_state_device_list(). WISH: the deadline counts.
+ * Gives ROW's disk a backend again that has none: its guest was restored, or the backend died. The driver is the one
+ * that it had, or another that suits the target as it is here; what was in flight is done again. 1: it has a backend.
+ * Called for each row of xg_state_device_list(). WISH: the deadline counts.
  */
 int xg_disk_reconnect(struct xg_ops *ops, const struct xg_guest_row *guest, const struct xg_device_row *row,
 		      const struct xg_swap_wish *wish, struct xg_swapped *ret, struct xg_err *err);
@@ -155,9 +160,9 @@ int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, stru
 		   struct xg_guest_row *ret_row, struct xg_device_row *ret_device, struct xg_err *err);
 
 /*
- * The personality that fits OS, and the driver of DEVICE that fits in MODE, from the repository: what comes back is what
- * its signature was checked over. A first use makes the repository (but not in a dry run). -ENOENT with what would bring
- * one; -EPERM, -ENOTUNIQ, -EBADMSG as in driver-repo/resolve.h.
+ * The personality that fits OS, and the driver of DEVICE that fits in MODE, from the repository: what comes back is
+ * what its signature was checked over. A first use makes the repository (but not in a dry run). -ENOENT with what would
+ * bring one; -EPERM, -ENOTUNIQ, -EBADMSG as in driver-repo/resolve.h.
  *
  * _find() only looks. _get() generates what is not there (generate.h), which takes minutes: *ret_made says so (may be
  * NULL). In a dry run it says that it would: *ret stays NULL then.

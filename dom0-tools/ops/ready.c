@@ -105,12 +105,6 @@ static int look(struct wait *w, struct xg_err *err)
 	return rc;
 }
 
-static void tell(const struct wait *w, const struct xg_err *why)
-{
-	if (w->ops->detail)
-		w->ops->detail(w->ops->ctx, why->text);
-}
-
 int xg_guest_wait(struct xg_ops *ops, const char *guest, const struct xg_disk_spec *spec, unsigned int timeout_ms,
 		  struct xg_err *err)
 {
@@ -124,7 +118,7 @@ int xg_guest_wait(struct xg_ops *ops, const char *guest, const struct xg_disk_sp
 	if (rc)
 		return rc;
 	while ((rc = look(&w, &why)) == -EAGAIN && xg_now_ms() < end && !xg_interrupted()) {
-		tell(&w, &why);
+		xg_ops_detail(ops, "%s", why.text);
 		(void)poll(NULL, 0, pause);
 		pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
 	}

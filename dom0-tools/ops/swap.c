@@ -54,12 +54,6 @@ static void swap_fini(struct swap *w)
 	xg_session_close(w->s);
 }
 
-static void tell(const struct swap *w, const char *step)
-{
-	if (w->s->ops->progress)
-		w->s->ops->progress(w->s->ops->ctx, step);
-}
-
 /* ---- checks: nothing is changed ------------------------------------------------------------------------------ */
 
 static int check_row(struct swap *w, const char *vdev, struct xg_err *err)
@@ -483,7 +477,9 @@ static int swap_record(void *ctx, const struct xg_step *step, int done, struct x
 
 static void swap_progress(void *ctx, const struct xg_step *step)
 {
-	tell(ctx, step->name);
+	const struct swap *w = ctx;
+
+	xg_ops_progress(w->s->ops, step->name);
 }
 
 static void swap_begin(struct swap *w)
@@ -513,31 +509,15 @@ static void keep_first(int *rc, int now)
 		*rc = now;
 }
 
-/* Unless it had the target for itself all the time. */
-static int backend_alone(struct xg_store *store, struct xg_link_id id, const char *mode, struct xg_err *err)
-{
-	const struct xg_backend_kind *kind = xg_backend_kind_of(mode);
-	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
-	uint64_t lock;
-	int rc;
-
-	if (!kind || !kind->alone)
-		return 0;
-	kind->path(id, back);
-	snprintf(path, sizeof(path), "%s/lock", back);
-	rc = xg_store_read_u64_or(store, path, 1, &lock, err);
-	return rc || lock ? rc : kind->alone(store, id, err);
-}
-
 int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
 		   struct xg_err *err)
 {
 	const struct xg_device_record *device = &row->device;
-	const char *name = row->vdev, *mode = row->mode;
+	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
+	const char *name = row->vdev;
 	int rc = 0;
 
-	if (ops->progress)
-		ops->progress(ops->ctx, "retire the other backend");
+	xg_ops_progress(ops, "retire the other backend");
 	(void)xg_fault_point("retire the other backend", NULL);
 	/* The backend first: it unmaps the rings, and only then can the guest end their grants. */
 	keep_first(&rc, xg_connect_backend_stop(ops->store, id, err));
@@ -547,7 +527,9 @@ int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id i
 	(void)xg_fault_point("forget the other areas", NULL);
 	if (!rc)
 		rc = xg_connect_areas_remove(ops->store, id, err);
-	return rc ? rc : backend_alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, mode, err);
+	if (rc || !kind || !kind->alone)
+		return rc;
+	return kind->alone(ops->store, (struct xg_link_id){ id.domid, id.devid, !id.half }, err);
 }
 
 static int announce(struct xg_session *s, struct xg_link_id id, const struct xg_device_row *row, struct xg_err *err)
@@ -574,8 +556,8 @@ static void swap_finish(struct swap *w)
 		rc = xg_swap_retire(s->ops, w->core, w->from, &w->next, &err);
 	if (!rc)
 		rc = xg_state_operation_remove(s->ops->state, s->uuid, &err);
-	if (rc && s->ops->notice)
-		s->ops->notice(s->ops->ctx, err.text);
+	if (rc)
+		xg_ops_notice(s->ops, "%s", err.text);
 }
 
 static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
@@ -593,8 +575,8 @@ static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
 	if (w->s->ops->dry_run) {
 		for (i = 0; i < steps.count; i++)
 			if (xg_step_needed(&steps.table[i], w))
-				tell(w, steps.table[i].name);
-		tell(w, "retire the other backend");
+				xg_ops_progress(w->s->ops, steps.table[i].name);
+		xg_ops_progress(w->s->ops, "retire the other backend");
 		return 0;
 	}
 	swap_begin(w);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What became of the guests on record: one whose domain is no more is away, for it may have been saved; one that is back
- * is taken in again when its memory says that it is the same, and forgotten when it began anew. Called by whoever opens a
- * session, lists or shows. Never believes that a guest is gone because it could not be asked, and never touches one that
- * another process works on.
+ * What became of the guests on record: one whose domain is no more is away, for it may have been saved; one that is
+ * back is taken in again when its memory says that it is the same, and forgotten when it began anew. Called by whoever
+ * opens a session, lists or shows. Never believes that a guest is gone because it could not be asked, and never touches
+ * one that another process works on.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,19 +15,6 @@
 
 /* Of guests that were destroyed the record stays, too: nobody tells us which. As many as a host has saved at once. */
 #define AWAY_MAX 64u
-
-static void __attribute__((format(printf, 2, 3))) notice(struct xg_ops *ops, const char *fmt, ...)
-{
-	char text[400];
-	va_list ap;
-
-	if (!ops->notice)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	ops->notice(ops->ctx, text);
-}
 
 bool xg_guest_is_here(const struct xg_ops *ops, const struct xg_guest_row *row, uint32_t domid)
 {
@@ -146,8 +133,8 @@ static int adopt(struct xg_ops *ops, struct xg_guest *g, struct xg_guest_row *ro
 	if (!rc)
 		rc = xg_state_guest_put(ops->state, row, err);
 	if (!rc)
-		notice(ops, "guest '%s' was restored as domain %u: its disks have lost their backends, 'xengraft reconnect %s' "
-		       "gives them others", row->name, row->domid, row->name);
+		xg_ops_notice(ops, "guest '%s' was restored as domain %u: its disks have lost their backends, "
+			      "'xengraft reconnect %s' gives them others", row->name, row->domid, row->name);
 	return rc;
 }
 
@@ -218,8 +205,8 @@ static int sweep_locked(struct xg_ops *ops, const char *uuid, const struct xg_do
 }
 
 /* HELD: the guest whose lock the caller has, or NULL. Whoever has another's sees to that one. */
-static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *row, const char *held, const struct xg_domain *all,
-		       size_t count, struct xg_err *err)
+static int sweep_guest(struct xg_ops *ops, const struct xg_guest_row *row, const char *held,
+		       const struct xg_domain *all, size_t count, struct xg_err *err)
 {
 	const struct xg_domain *domain = guest_domain(row, all, count);
 	int rc, lock xg_auto_close = -1;
@@ -291,8 +278,7 @@ int xg_forget_away(struct xg_ops *ops, const char *name, struct xg_err *err)
 	if (n > 1)
 		return xg_fail(err, ENOTUNIQ, "%zu guests that are away were called '%s': name one by its UUID, "
 			       "'xengraft disk-list --json' has them", n, name);
-	if (ops->progress)
-		ops->progress(ops->ctx, "forget the guest");
+	xg_ops_progress(ops, "forget the guest");
 	if (ops->dry_run)
 		return 0;
 	rc = xg_guest_lock(ops, found->uuid, 0, &lock, err);

@@ -60,6 +60,8 @@ int rc_pull(struct rc *c, struct xg_err *err);
 
 /* As JSON, or nothing when JSON is NULL (no memory: -ENOMEM). Takes the reference. */
 int rc_print_json(json_t *json, struct xg_err *err);
+/* The end of what may have gathered ARRAY: prints it when RC is 0 and there is one. Takes the reference; returns RC. */
+int rc_print_gathered(json_t *array, int rc, struct xg_err *err);
 json_t *rc_entry_json(const struct xg_entry *e);
 json_t *rc_verdict_json(const struct xg_verdict *v);
 const char *rc_trust_word(enum xg_trust trust);
@@ -68,6 +70,8 @@ void rc_report_open(struct rc *c, struct xg_repo_report *report, json_t **ret_li
 /* The secret key that the options name, or the host's; asks for a password when it wants one. Wipe it. */
 int rc_secret_key(struct rc *c, struct xg_secret_key *ret, struct xg_err *err);
 /* The images of NAMES, or all with --all, to a place; and what a place holds, or of it NAMES. */
+typedef int (*rc_share_fn)(struct rc *c, struct xg_repo *r, const struct xg_place *p, char **names, int count,
+			   struct xg_err *err);
 int rc_send_to(struct rc *c, struct xg_repo *r, const struct xg_place *p, char **names, int count, struct xg_err *err);
 int rc_receive_from(struct rc *c, struct xg_repo *r, const struct xg_place *p, char **names, int count,
 		    struct xg_err *err);

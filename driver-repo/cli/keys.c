@@ -74,7 +74,8 @@ static int keygen_write(struct rc *c, const struct xg_secret_key *key, const cha
 		return rc;
 	}
 	if (c->o.json)
-		return rc_print_json(json_pack("{s:s, s:s, s:s}", "key_id", id, "secret", c->argv[0], "public", path), err);
+		return rc_print_json(json_pack("{s:s, s:s, s:s}", "key_id", id, "secret", c->argv[0], "public", path),
+				     err);
 	printf("key %s: %s (keep it secret), %s\n", id, c->argv[0], path);
 	return 0;
 }
@@ -112,7 +113,8 @@ static int sign_tell(struct signing *s, const char *what, const char *where, str
 
 	xg_key_id_text(s->key.id, id);
 	if (s->array)
-		return json_array_append_new(s->array, json_pack("{s:s, s:s, s:s}", "what", what, "key_id", id, "where", where)) ?
+		return json_array_append_new(s->array, json_pack("{s:s, s:s, s:s}", "what", what, "key_id", id,
+								 "where", where)) ?
 			xg_fail_errno(err, ENOMEM, "JSON") : 0;
 	printf("%s: signed with key %s\n", what, id);
 	if (s->r && !xg_keyring_find(xg_repo_keyring(s->r), id))
@@ -181,10 +183,7 @@ int rc_sign(struct rc *c, struct xg_err *err)
 		rc = access(c->argv[i], F_OK) ? sign_image(&s, c->argv[i], err) : sign_file(&s, c->argv[i], err);
 	xg_secret_key_wipe(&s.key);
 	xg_repo_close(s.r);
-	if (!rc && s.array)
-		rc = rc_print_json(json_incref(s.array), err);
-	json_decref(s.array);
-	return rc;
+	return rc_print_gathered(s.array, rc, err);
 }
 
 /* ---- trust, revoke ------------------------------------------------------------------------------------------ */
@@ -199,13 +198,13 @@ static int trust_list(struct rc *c, const struct xg_keyring *k, struct xg_err *e
 		const char *why = xg_keyring_key_revoked(k, key->id);
 
 		if (array)
-			json_array_append_new(array, json_pack("{s:s, s:s, s:b}", "name", key->name, "key_id", key->id, "revoked",
-							       why != NULL));
+			json_array_append_new(array, json_pack("{s:s, s:s, s:b}", "name", key->name, "key_id", key->id,
+							       "revoked", why != NULL));
 		else
 			printf("%s  %s%s%s%s\n", key->id, key->name, why ? ", revoked" : "", why && why[0] ? ": " : "",
 			       why ? why : "");
 	}
-	return array ? rc_print_json(array, err) : 0;
+	return rc_print_gathered(array, 0, err);
 }
 
 /* "/some/where/vendor.pub" is called "vendor". */

@@ -55,8 +55,8 @@ static void tell_line(void *ctx, const char *name, const char *digest, const cha
 
 static void tell_json(void *ctx, const char *name, const char *digest, const char *what, bool left_out)
 {
-	json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:b}", "name", name, "sha256", digest, "what", what, "left_out",
-					     left_out));
+	json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:b}", "name", name, "sha256", digest, "what", what,
+					     "left_out", left_out));
 }
 
 static struct xg_transfer transfer_of(struct rc *c, json_t **array)
@@ -68,9 +68,7 @@ static struct xg_transfer transfer_of(struct rc *c, json_t **array)
 /* Status 1 when something was left out: it is not all there. */
 static int transfer_end(struct xg_transfer *t, json_t *array, int rc, struct xg_err *err)
 {
-	if (!rc && array)
-		rc = rc_print_json(json_incref(array), err);
-	json_decref(array);
+	rc = rc_print_gathered(array, rc, err);
 	return rc ? rc : t->left_out ? RC_FAILED : RC_OK;
 }
 
@@ -100,30 +98,26 @@ int rc_receive_from(struct rc *c, struct xg_repo *r, const struct xg_place *p, c
 
 /* ---- A folder ----------------------------------------------------------------------------------------------- */
 
-int rc_export(struct rc *c, struct xg_err *err)
+static int share(struct rc *c, bool make, rc_share_fn how, struct xg_err *err)
 {
 	struct xg_repo *r xg_auto(xg_repo_close_p) = NULL;
 	struct xg_place p = { .ctx = NULL };
 	int rc = xg_repo_open(&c->paths, &r, err);
 
 	if (!rc)
-		rc = xg_layout_open(c->argv[0], true, &p, err);
+		rc = xg_layout_open(c->argv[0], make, &p, err);
 	if (!rc)
-		rc = rc_send_to(c, r, &p, c->argv + 1, c->argc - 1, err);
+		rc = how(c, r, &p, c->argv + 1, c->argc - 1, err);
 	xg_layout_close(&p);
 	return rc;
 }
 
+int rc_export(struct rc *c, struct xg_err *err)
+{
+	return share(c, true, rc_send_to, err);
+}
+
 int rc_import(struct rc *c, struct xg_err *err)
 {
-	struct xg_repo *r xg_auto(xg_repo_close_p) = NULL;
-	struct xg_place p = { .ctx = NULL };
-	int rc = xg_repo_open(&c->paths, &r, err);
-
-	if (!rc)
-		rc = xg_layout_open(c->argv[0], false, &p, err);
-	if (!rc)
-		rc = rc_receive_from(c, r, &p, c->argv + 1, c->argc - 1, err);
-	xg_layout_close(&p);
-	return rc;
+	return share(c, false, rc_receive_from, err);
 }

@@ -19,13 +19,13 @@ static int registries_open(struct rc *c, struct xg_repo *r, struct xg_place *ret
 	for (i = 0; i < conf->mirror_count; i++)
 		addresses[count++] = conf->mirrors[i];
 	if (!count)
-		return xg_fail(err, EINVAL, "which registry? HOST/REPOSITORY, or 'mirror HOST/REPOSITORY' in %s/repo.conf",
-			       c->paths.confdir);
+		return xg_fail(err, EINVAL, "which registry? HOST/REPOSITORY, or 'mirror HOST/REPOSITORY' in "
+			       "%s/repo.conf", c->paths.confdir);
 	snprintf(partial, sizeof(partial), "%s/tmp", c->paths.dir);
 	return xg_registry_open(addresses, count, partial, ret, err);
 }
 
-int rc_push(struct rc *c, struct xg_err *err)
+static int share(struct rc *c, rc_share_fn how, struct xg_err *err)
 {
 	struct xg_repo *r xg_auto(xg_repo_close_p) = NULL;
 	struct xg_place p = { .ctx = NULL };
@@ -34,21 +34,17 @@ int rc_push(struct rc *c, struct xg_err *err)
 	if (!rc)
 		rc = registries_open(c, r, &p, &skip, err);
 	if (!rc)
-		rc = rc_send_to(c, r, &p, c->argv + skip, c->argc - skip, err);
+		rc = how(c, r, &p, c->argv + skip, c->argc - skip, err);
 	xg_registry_close(&p);
 	return rc;
 }
 
+int rc_push(struct rc *c, struct xg_err *err)
+{
+	return share(c, rc_send_to, err);
+}
+
 int rc_pull(struct rc *c, struct xg_err *err)
 {
-	struct xg_repo *r xg_auto(xg_repo_close_p) = NULL;
-	struct xg_place p = { .ctx = NULL };
-	int skip, rc = xg_repo_open(&c->paths, &r, err);
-
-	if (!rc)
-		rc = registries_open(c, r, &p, &skip, err);
-	if (!rc)
-		rc = rc_receive_from(c, r, &p, c->argv + skip, c->argc - skip, err);
-	xg_registry_close(&p);
-	return rc;
+	return share(c, rc_receive_from, err);
 }

@@ -19,6 +19,14 @@ int rc_print_json(json_t *json, struct xg_err *err)
 	return 0;
 }
 
+int rc_print_gathered(json_t *array, int rc, struct xg_err *err)
+{
+	if (!rc && array)
+		return rc_print_json(array, err);
+	json_decref(array);
+	return rc;
+}
+
 /* An empty word is null: it means any. */
 static json_t *word(const char *text)
 {
@@ -34,8 +42,9 @@ json_t *rc_entry_json(const struct xg_entry *e)
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o}",
 			 "sha256", e->digest, "name", name, "kind", n->kind, "abi", (int)n->abi, "abi_last",
 			 (int)n->abi_last, "os", word(n->os), "release", word(n->release), "release_last",
-			 word(n->release_last), "build_id", word(n->build_id), "arch", n->arch, "class", word(n->class_name),
-			 "device", word(n->device), "mode", word(n->mode), "version", n->version, "licence", n->licence,
+			 word(n->release_last), "build_id", word(n->build_id), "arch", n->arch,
+			 "class", word(n->class_name), "device", word(n->device), "mode", word(n->mode),
+			 "version", n->version, "licence", n->licence,
 			 "size", (json_int_t)e->size, "added", (json_int_t)e->added, "origin", word(e->origin));
 }
 
@@ -52,8 +61,8 @@ const char *rc_trust_word(enum xg_trust trust)
 
 json_t *rc_verdict_json(const struct xg_verdict *v)
 {
-	return json_pack("{s:s, s:s, s:o, s:o}", "trust", rc_trust_word(v->trust), "text", v->text, "key_id", word(v->key_id),
-			 "key", word(v->key_name));
+	return json_pack("{s:s, s:s, s:o, s:o}", "trust", rc_trust_word(v->trust), "text", v->text,
+			 "key_id", word(v->key_id), "key", word(v->key_name));
 }
 
 /* ---- Reports ------------------------------------------------------------------------------------------------ */
@@ -78,7 +87,8 @@ void rc_report_open(struct rc *c, struct xg_repo_report *report, json_t **ret_li
 void rc_policy_warn(const struct xg_repo *r)
 {
 	if (xg_repo_policy(r)->unsigned_allowed)
-		xg_warn("%s/repo.conf allows images that nobody signed: a development host", xg_repo_places(r)->confdir);
+		xg_warn("%s/repo.conf allows images that nobody signed: a development host",
+			xg_repo_places(r)->confdir);
 }
 
 /* ---- Secrets ------------------------------------------------------------------------------------------------ */

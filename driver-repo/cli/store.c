@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* init, add, list, show, remove, verify, reindex, gc: from words to the store, from the store to lines. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +9,7 @@
 #include "driver-repo/file.h"
 #include "lib/base/log.h"
 
-#define ADD_BATCH 256		/* images that share one transaction: their files' names and bytes fit easily in memory */
+#define ADD_BATCH 256		/* images that share one transaction: their files' names and bytes fit in memory */
 
 /* ---- init --------------------------------------------------------------------------------------------------- */
 
@@ -27,10 +28,12 @@ int rc_init(struct rc *c, struct xg_err *err)
 	}
 	rc_policy_warn(r);
 	if (c->o.json)
-		return rc_print_json(json_pack("{s:s, s:i, s:i, s:o}", "repository", c->paths.dir, "added", (int)report.images,
-					       "left_out", (int)report.damaged, "lines", lines), err);
+		return rc_print_json(json_pack("{s:s, s:i, s:i, s:o}", "repository", c->paths.dir,
+					       "added", (int)report.images, "left_out", (int)report.damaged,
+					       "lines", lines), err);
 	if (!c->o.quiet || report.images)
-		printf("%s: %u packaged image%s taken in\n", c->paths.dir, report.images, report.images == 1 ? "" : "s");
+		printf("%s: %u packaged image%s taken in\n", c->paths.dir, report.images,
+		       report.images == 1 ? "" : "s");
 	return 0;
 }
 
@@ -89,8 +92,9 @@ static int add_tell(struct addition *a, const struct xg_image *image, const char
 
 	xg_note_name(&image->note, name);
 	if (a->array)
-		return json_array_append_new(a->array, json_pack("{s:s, s:s, s:s, s:o}", "file", file, "sha256", image->digest,
-								 "name", name, "verdict", rc_verdict_json(v))) ?
+		return json_array_append_new(a->array, json_pack("{s:s, s:s, s:s, s:o}", "file", file,
+								 "sha256", image->digest, "name", name,
+								 "verdict", rc_verdict_json(v))) ?
 			xg_fail_errno(err, ENOMEM, "JSON") : 0;
 	printf("%.12s  %s, %s\n", image->digest, name, v->text);
 	if (v->trust != XG_TRUSTED && !(v->trust == XG_UNSIGNED && xg_repo_policy(a->r)->unsigned_allowed))
@@ -164,11 +168,7 @@ int rc_add(struct rc *c, struct xg_err *err)
 	a.r = r;
 	a.array = c->o.json ? json_array() : NULL;
 	rc = add_all(&a, err);
-	if (rc || !a.array) {
-		json_decref(a.array);
-		return rc;
-	}
-	return rc_print_json(a.array, err);
+	return rc_print_gathered(a.array, rc, err);
 }
 
 /* ---- list, show --------------------------------------------------------------------------------------------- */
@@ -190,8 +190,9 @@ static int list_entry(void *ctx, const struct xg_entry *e, struct xg_err *err)
 	char name[XG_NAME_MAX];
 
 	(void)err;
-	if (!is_asked(l->o->kind, n->kind) || !is_asked(l->o->os, n->os) || !is_asked(l->o->class_name, n->class_name) ||
-	    !is_asked(l->o->device, n->device) || !is_asked(l->o->mode, n->mode) ||
+	if (!is_asked(l->o->kind, n->kind) || !is_asked(l->o->os, n->os) ||
+	    !is_asked(l->o->class_name, n->class_name) || !is_asked(l->o->device, n->device) ||
+	    !is_asked(l->o->mode, n->mode) ||
 	    (l->o->release && !xg_note_fits_release(n, l->o->release)))
 		return 0;
 	if (l->array)
@@ -214,11 +215,7 @@ int rc_list(struct rc *c, struct xg_err *err)
 	if (!l.array)
 		printf("%-12s %-11s %-40s %-10s %8s\n", "Image", "Kind", "Name", "Version", "Bytes");
 	rc = xg_repo_list(r, list_entry, &l, err);
-	if (rc || !l.array) {
-		json_decref(l.array);
-		return rc;
-	}
-	return rc_print_json(l.array, err);
+	return rc_print_gathered(l.array, rc, err);
 }
 
 struct signatures {
@@ -328,18 +325,35 @@ int rc_remove(struct rc *c, struct xg_err *err)
 		if (!rc && array)
 			json_array_append_new(array, rc_entry_json(&e));
 	}
-	if (rc || !array) {
-		json_decref(array);
-		return rc;
-	}
-	return rc_print_json(array, err);
+	return rc_print_gathered(array, rc, err);
 }
 
 static json_t *report_json(const struct xg_repo_report *report, json_t *lines)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:I, s:o}", "images", (int)report->images, "damaged", (int)report->damaged,
-			 "untrusted", (int)report->untrusted, "strays", (int)report->strays, "bytes_freed",
-			 (json_int_t)report->bytes_freed, "lines", lines);
+	return json_pack("{s:i, s:i, s:i, s:i, s:I, s:o}", "images", (int)report->images,
+			 "damaged", (int)report->damaged, "untrusted", (int)report->untrusted,
+			 "strays", (int)report->strays, "bytes_freed", (json_int_t)report->bytes_freed, "lines", lines);
+}
+
+/* The end of what has reported: as JSON, or the one line of FMT. Takes LINES; RC, or what printing met. */
+static int report_end(const struct rc *c, const struct xg_repo_report *report, json_t *lines, int rc,
+		      struct xg_err *err, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+static int report_end(const struct rc *c, const struct xg_repo_report *report, json_t *lines, int rc,
+		      struct xg_err *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (rc) {
+		json_decref(lines);
+		return rc;
+	}
+	if (c->o.json)
+		return rc_print_json(report_json(report, lines), err);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	return 0;
 }
 
 static int verify_file(struct rc *c, const struct xg_keyring *keys, const char *file, struct xg_verdict *v,
@@ -392,15 +406,14 @@ static int verify_some(struct rc *c, struct xg_err *err)
 			break;
 		bad |= v.trust != XG_TRUSTED;
 		if (array)
-			json_array_append_new(array, json_pack("{s:s, s:o}", "what", c->argv[i], "verdict", rc_verdict_json(&v)));
+			json_array_append_new(array, json_pack("{s:s, s:o}", "what", c->argv[i],
+							       "verdict", rc_verdict_json(&v)));
 		else if (v.trust == XG_TRUSTED)
 			printf("%s: %s, \"%s\"\n", c->argv[i], v.text, v.trusted_comment);
 		else
 			xg_error("%s %s", c->argv[i], v.text);
 	}
-	if (!rc && array)
-		rc = rc_print_json(json_incref(array), err);
-	json_decref(array);
+	rc = rc_print_gathered(array, rc, err);
 	return rc ? rc : bad ? RC_FAILED : RC_OK;
 }
 
@@ -418,15 +431,9 @@ int rc_verify(struct rc *c, struct xg_err *err)
 		return rc;
 	rc_report_open(c, &report, &lines);
 	rc = xg_repo_verify(r, &report, err);
-	if (rc) {
-		json_decref(lines);
-		return rc;
-	}
-	if (c->o.json)
-		rc = rc_print_json(report_json(&report, lines), err);
-	else
-		printf("%u images, %u damaged, %u that may not be installed, %u files that do not belong\n", report.images,
-		       report.damaged, report.untrusted, report.strays);
+	rc = report_end(c, &report, lines, rc, err,
+			"%u images, %u damaged, %u that may not be installed, %u files that do not belong\n",
+			report.images, report.damaged, report.untrusted, report.strays);
 	return rc ? rc : report.damaged || report.untrusted || report.strays ? RC_FAILED : RC_OK;
 }
 
@@ -438,14 +445,8 @@ int rc_reindex(struct rc *c, struct xg_err *err)
 
 	rc_report_open(c, &report, &lines);
 	rc = xg_repo_reindex(&c->paths, &report, err);
-	if (rc) {
-		json_decref(lines);
-		return rc;
-	}
-	if (c->o.json)
-		rc = rc_print_json(report_json(&report, lines), err);
-	else
-		printf("%u images in the index, %u damaged ones left out\n", report.images, report.damaged);
+	rc = report_end(c, &report, lines, rc, err, "%u images in the index, %u damaged ones left out\n", report.images,
+			report.damaged);
 	return rc ? rc : report.damaged ? RC_FAILED : RC_OK;
 }
 
@@ -460,13 +461,6 @@ int rc_gc(struct rc *c, struct xg_err *err)
 		return rc;
 	rc_report_open(c, &report, &lines);
 	rc = xg_repo_gc(r, c->o.dry_run, &report, err);
-	if (rc) {
-		json_decref(lines);
-		return rc;
-	}
-	if (c->o.json)
-		return rc_print_json(report_json(&report, lines), err);
-	printf("%u files %s, %llu bytes\n", report.strays, c->o.dry_run ? "would be removed" : "removed",
-	       (unsigned long long)report.bytes_freed);
-	return 0;
+	return report_end(c, &report, lines, rc, err, "%u files %s, %llu bytes\n", report.strays,
+			  c->o.dry_run ? "would be removed" : "removed", (unsigned long long)report.bytes_freed);
 }

@@ -9,6 +9,7 @@
 
 here := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 abi := $(here)../abi
+common := $(here)../common/
 O ?= .
 RELEASE ?= 0.1
 CC ?= gcc
@@ -23,22 +24,27 @@ flags := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-common -fno-ident \
 	-fno-tree-loop-distribute-patterns -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -DBARE_RELEASE='"$(RELEASE)"' \
-	-I$(here) -I$(abi) -I$(O)
+	-I$(here) -I$(common) -I$(abi) -I$(O)
 link = $(CC) -nostdlib -static -no-pie -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=sha1 \
 	-Wl,-T,$(O)/bare.lds
 
 kernel := boot text trap clock xen grant memory exec task housekeeping console store disk identity main shell
-personality := personality_core personality_device personality_disk personality_services personality_window
-bed := bed bed_pci bed_nvme bed_virtio personality_device personality_disk personality_services personality_window
+personality := personality_core personality_device personality_disk personality_services personality_window \
+	checks window
+bed := bed bed_pci bed_nvme bed_virtio personality_device personality_disk personality_services checks
 
 kernel_objects := $(kernel:%=$(O)/%.o)
-headers := $(wildcard $(here)*.h) $(wildcard $(abi)/*.h)
+headers := $(wildcard $(here)*.h) $(wildcard $(common)*.h) $(wildcard $(abi)/*.h)
 
 .PHONY: all clean
 all: $(O)/bare.elf $(O)/personality.o
 .DELETE_ON_ERROR:
 
 $(O)/%.o: $(here)%.c $(headers)
+	@mkdir -p $(O)
+	$(CC) $(flags) -c -o $@ $<
+
+$(O)/%.o: $(common)%.c $(headers)
 	@mkdir -p $(O)
 	$(CC) $(flags) -c -o $@ $<
 

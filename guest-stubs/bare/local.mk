@@ -2,8 +2,8 @@
 # The bare guest: its kernel, its personality, and the bed's kernel. bare.mk has the rules; what is installed
 # is a guest to boot (bare.elf) and the personality for it, as one for a Linux kernel would be.
 XG_BARE_FILES = guest-stubs/bare/README.md guest-stubs/bare/bare.mk guest-stubs/bare/bare.h \
-	guest-stubs/bare/bare.lds.S guest-stubs/bare/bed.c guest-stubs/bare/bed.h guest-stubs/bare/bed_nvme.c guest-stubs/bare/bed_pci.c \
-	guest-stubs/bare/bed_virtio.c guest-stubs/bare/boot.S guest-stubs/bare/clock.c guest-stubs/bare/console.c \
+	guest-stubs/bare/bare.lds.S guest-stubs/bare/bed.c guest-stubs/bare/bed.h \
+	guest-stubs/bare/bed_nvme.c guest-stubs/bare/bed_pci.c guest-stubs/bare/bed_virtio.c guest-stubs/bare/boot.S guest-stubs/bare/clock.c guest-stubs/bare/console.c \
 	guest-stubs/bare/devices_none.c guest-stubs/bare/disk.c guest-stubs/bare/disk.h guest-stubs/bare/exec.c \
 	guest-stubs/bare/grant.c guest-stubs/bare/housekeeping.c guest-stubs/bare/identity.c \
 	guest-stubs/bare/identity.h \
@@ -31,7 +31,7 @@ $(XG_BARE_OUT)/bare.elf: $(XG_BARE_FILES) Makefile
 	+$(AM_V_GEN)$(MKDIR_P) $(XG_BARE_OUT) && $(XG_BARE_MAKE) -s $@ && touch $@
 $(XG_BARE_OUT)/os_interface.h: $(XG_GEN_INPUTS) driver-gen/os/bare.xgo Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(XG_BARE_OUT) && $(XG_GEN) --os bare --release $(VERSION) --emit-c -o $@
-$(XG_BARE_OUT)/bare-$(VERSION).o: $(XG_BARE_OUT)/bare.elf $(XG_BARE_OUT)/os_interface.h \
+$(XG_BARE_OUT)/bare-$(VERSION).o: $(XG_BARE_OUT)/bare.elf $(XG_BARE_OUT)/os_interface.h $(XG_COMMON_FILES) \
 		guest-stubs/abi/xengraft_abi.h guest-stubs/abi/xengraft_note.h
 	+$(AM_V_GEN)$(XG_BARE_MAKE) -s $(XG_BARE_OUT)/personality.o && cp $(XG_BARE_OUT)/personality.o $@
 $(XG_BARE_OUT)/bed.elf: $(XG_BARE_OUT)/bare-$(VERSION).o $(XG_BED_NVME) $(XG_BED_VIRTIO)

@@ -13,24 +13,15 @@
 #define XG_BARE_PERSONALITY_H
 
 #include "disk.h"
+#include "checks.h"
+#include "window.h"
 #include "xengraft_abi.h"
 #include "os_interface.h"
-
-/* Windows, and so devices, in one guest. */
-#define XG_WINDOWS_MAX 64u
-/* Pages of a window: as the Linux personality. */
-#define XG_WINDOW_PAGES_MAX 256u
-/* Requests in flight a queue: a ring of four pages has 128 entries. */
-#define XG_QUEUE_DEPTH_MAX 1024u
-/* Numbers from here on are no domains (DOMID_FIRST_RESERVED, public/xen.h). */
-#define XG_DOMIDS_RESERVED 0x7ff0u
 
 /* Which in-call counter: queues use their own; calls without a queue the last. */
 #define XG_CALL_SLOT_TASK (XG_CALL_SLOTS - 1)
 
 #define xg_say(format, ...) bare_log("xengraft: " format, ##__VA_ARGS__)
-
-struct xg_disk;
 
 /* A request that the driver has, found by its tag. */
 struct xg_slot {
@@ -70,21 +61,8 @@ struct xg_disk {
 	struct xg_disk_queue queues[XG_QUEUES_MAX];
 };
 
-struct xg_window {
-	uint64_t va;		/* 0: the slot is free */
-	uint32_t text_pages, data_pages;
-	struct xg_device_header *header;
-	struct xg_disk *disk;	/* NULL before DEVICE_OPEN */
-};
-
 /* personality_core.c */
 void *xg_core_run(struct xg_core_header *header);	/* the task's whole life; called by personality_leave.S */
-
-/* personality_window.c; called by the command task alone */
-int xg_window_alloc(uint32_t text_pages, uint32_t data_pages, struct xg_window **ret);
-int xg_window_free(struct xg_window *window);
-struct xg_window *xg_window_find(uint64_t va);
-struct xg_window *xg_window_next(struct xg_window *after);	/* NULL begins and ends */
 
 /* personality_device.c: commands on one window; 0 or -XG_E_* */
 int xg_device_open(struct xg_window *window, const struct xg_services *services, void *owner);

@@ -39,21 +39,6 @@ static void answer(uint32_t seq, int status, const uint64_t *values)
 	os_event_send(core.port);
 }
 
-static int run_window_alloc(const struct xg_command *c, uint64_t *values)
-{
-	struct xg_window *window;
-	int rc;
-
-	if (c->args[0] > XG_WINDOW_PAGES_MAX || c->args[1] > XG_WINDOW_PAGES_MAX)
-		return -XG_E_INVAL;
-	rc = xg_window_alloc((uint32_t)c->args[0], (uint32_t)c->args[1], &window);
-	if (rc == XG_E_OK) {
-		values[0] = window->va;
-		values[1] = (uint64_t)window->header;
-	}
-	return rc;
-}
-
 static int run_leave(void)
 {
 	if (xg_window_next(NULL) || xg_disks_left())
@@ -95,7 +80,7 @@ static int run(const struct xg_command *c, uint64_t *values)
 		values[0] = XG_ABI_VERSION;
 		return XG_E_OK;
 	case XG_CMD_WINDOW_ALLOC:
-		return run_window_alloc(c, values);
+		return xg_window_alloc(c, values);
 	case XG_CMD_LEAVE:
 		return run_leave();
 	default:
@@ -123,17 +108,11 @@ static void take_command(void)
 		answer(c.seq, rc, values);
 }
 
-static bool header_valid(const struct xg_core_header *h)
-{
-	return h->magic == XG_MAGIC_CORE && h->version >= 1 && h->size >= sizeof(*h) && h->header_va == (uint64_t)h &&
-	       h->backend_domid < XG_DOMIDS_RESERVED && strnlen(h->banner, sizeof(h->banner)) < sizeof(h->banner);
-}
-
 static int start(struct xg_core_header *header)
 {
 	int port;
 
-	if (!header_valid(header))
+	if (!xg_core_header_valid(header))
 		return -XG_E_INVAL;
 	core.header = header;
 	port = os_event_bind((uint16_t)header->backend_domid, core_event, NULL);

@@ -7,53 +7,12 @@
  */
 #include "personality.h"
 
-/* 8 EiB: what a signed number of bytes can say. */
-#define SECTORS_MAX (1ull << 54)
+/* Of a logical block: what the block layer takes. */
+#define LOGICAL_SIZES (512u | 4096u)
 
 static struct xg_disk *left;
 
-/* ---- What Dom0 wrote, checked ------------------------------------------------------------------------------ */
-
-static bool text_valid(const char *text, size_t size)
-{
-	return strnlen(text, size) < size;
-}
-
-static bool name_valid(const char *name, size_t size)
-{
-	size_t i, n = strnlen(name, size);
-
-	if (n == 0 || n == size || name[0] < 'a' || name[0] > 'z')
-		return false;
-	for (i = 0; i < n; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9')))
-			return false;
-	return true;
-}
-
-static bool block_size_valid(uint32_t bytes, uint32_t least, uint32_t most)
-{
-	return bytes >= least && bytes <= most && (bytes & (bytes - 1)) == 0;
-}
-
-static bool params_valid(const struct xg_block_params *p)
-{
-	if ((p->logical_bytes != 512 && p->logical_bytes != 4096) ||
-	    !block_size_valid(p->physical_bytes, p->logical_bytes, 65536))
-		return false;
-	if (p->sectors > SECTORS_MAX || p->sectors & (p->logical_bytes / XG_ABI_SECTOR - 1))
-		return false;
-	if (p->nr_queues == 0 || p->nr_queues > XG_QUEUES_MAX || p->ring_order > 2)
-		return false;
-	return !(p->flags & XG_BLK_DISCARD) || block_size_valid(p->discard_granularity, XG_ABI_SECTOR, 1u << 31);
-}
-
-static bool limits_valid(const struct xg_block_limits *l)
-{
-	return l->max_segments >= 1 && l->max_segments <= XG_SEGMENTS_MAX &&
-	       l->max_sectors >= BARE_PAGE / XG_ABI_SECTOR && l->max_sectors <= XG_SEGMENTS_MAX * 8 &&
-	       l->queue_depth >= 1 && l->queue_depth <= XG_QUEUE_DEPTH_MAX;
-}
+/* ---- What only this kernel asks ------------------------------------------------------------------------------ */
 
 /* Segments are whole pages but for the last, which ends where the request does; they begin on a page. */
 static bool boundary_valid(const struct xg_device_header *h)
@@ -61,28 +20,6 @@ static bool boundary_valid(const struct xg_device_header *h)
 	uint32_t boundary = h->size > XG_DEVICE_HEADER_FIRST ? h->direct.segment_boundary : 0;
 
 	return boundary == 0 || (boundary <= BARE_PAGE && (boundary & (boundary - 1)) == 0);
-}
-
-static bool entries_valid(const struct xg_window *window)
-{
-	uint64_t end = window->va + (uint64_t)window->text_pages * BARE_PAGE;
-	unsigned int i;
-
-	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
-		if (window->header->entry[i] < window->va || window->header->entry[i] >= end)
-			return false;
-	return true;
-}
-
-static bool header_valid(const struct xg_window *window)
-{
-	const struct xg_device_header *h = window->header;
-
-	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= XG_DEVICE_HEADER_FIRST &&
-	       h->window_va == window->va && h->header_va == (uint64_t)h && h->text_pages == window->text_pages &&
-	       h->data_pages == window->data_pages && h->class_id == XG_CLASS_BLOCK &&
-	       h->backend_domid < XG_DOMIDS_RESERVED && text_valid(h->banner, sizeof(h->banner)) &&
-	       name_valid(h->name, sizeof(h->name)) && entries_valid(window);
 }
 
 /* ---- Calls into the driver --------------------------------------------------------------------------------- */
@@ -185,7 +122,7 @@ static int driver_open(struct xg_disk *disk, const struct xg_services *services)
 	if (rc)
 		return rc;
 	disk->limits = dev->limits;
-	rc = limits_valid(&disk->limits) && boundary_valid(dev) ? xg_disk_slots_get(disk) : -XG_E_INVAL;
+	rc = xg_limits_valid(&disk->limits) && boundary_valid(dev) ? xg_disk_slots_get(disk) : -XG_E_INVAL;
 	if (rc)
 		driver_close(disk);
 	return rc;
@@ -199,7 +136,7 @@ int xg_device_open(struct xg_window *window, const struct xg_services *services,
 
 	if (window->disk)
 		return -XG_E_EXIST;
-	if (!header_valid(window) || !params_valid(&params))
+	if (!xg_device_header_valid(window, window->header) || !xg_params_valid(&params, LOGICAL_SIZES))
 		return -XG_E_INVAL;
 	disk = disk_new(window->header, &params);
 	if (!disk)
@@ -294,7 +231,7 @@ int xg_device_resize(struct xg_window *window, uint64_t sectors)
 
 	if (!disk || !disk->shown)
 		return -XG_E_BUSY;
-	if (sectors > SECTORS_MAX || sectors & (disk->params.logical_bytes / XG_ABI_SECTOR - 1))
+	if (!xg_sectors_valid(sectors, disk->params.logical_bytes))
 		return -XG_E_INVAL;
 	disk->params.sectors = disk->disk.sectors = sectors;
 	return XG_E_OK;

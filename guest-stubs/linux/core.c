@@ -97,8 +97,8 @@ static int on_resume(struct notifier_block *nb, unsigned long action, void *data
 }
 
 /*
- * After restore on this or another host every event channel is closed: offer a new one to the Dom0 we have now. The disks
- * wait for it to give them backends: what their drivers had is kept, and replayed by the swap that does it.
+ * After restore on this or another host every event channel is closed: offer a new one to the Dom0 we have now. The
+ * disks wait for it to give them backends: what their drivers had is kept, and replayed by the swap that does it.
  */
 static void channel_renew(void)
 {
@@ -120,21 +120,6 @@ static void answer(uint32_t seq, int status, const uint64_t *values)
 		reply->values[i] = values ? values[i] : 0;
 	smp_store_release(&reply->seq, seq);	/* partner: Dom0 reads seq first */
 	notify_remote_via_irq(core.irq);
-}
-
-static int run_window_alloc(const struct xg_command *c, uint64_t *values)
-{
-	struct xg_window *window;
-	int rc;
-
-	if (c->args[0] > XG_WINDOW_PAGES_MAX || c->args[1] > XG_WINDOW_PAGES_MAX)
-		return -XG_E_INVAL;
-	rc = xg_window_alloc(c->args[0], c->args[1], &window);
-	if (rc == XG_E_OK) {
-		values[0] = window->va;
-		values[1] = (uint64_t)window->header;
-	}
-	return rc;
 }
 
 static int run_leave(void)
@@ -183,7 +168,7 @@ static int run(const struct xg_command *c, uint64_t *values, struct xg_window **
 		values[0] = XG_ABI_VERSION;
 		return XG_E_OK;
 	case XG_CMD_WINDOW_ALLOC:
-		return run_window_alloc(c, values);
+		return xg_window_alloc(c, values);
 	case XG_CMD_LEAVE:
 		return run_leave();
 	default:
@@ -234,12 +219,6 @@ static void take_job(void)
 
 /* ---- The thread ---------------------------------------------------------------------------------------------- */
 
-static bool header_valid(const struct xg_core_header *h)
-{
-	return h->magic == XG_MAGIC_CORE && h->version >= 1 && h->size >= sizeof(*h) && h->header_va == (uint64_t)h &&
-	       h->backend_domid < DOMID_FIRST_RESERVED && strnlen(h->banner, sizeof(h->banner)) < sizeof(h->banner);
-}
-
 static void serve(void)
 {
 	while (!READ_ONCE(core.leaving)) {
@@ -263,7 +242,7 @@ static int start(struct xg_core_header *header)
 {
 	int rc;
 
-	if (!header_valid(header))
+	if (!xg_core_header_valid(header))
 		return -XG_E_INVAL;
 	core.header = header;
 	xg_window_own(header->window_va);

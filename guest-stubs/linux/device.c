@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The life of one device in its window: OPEN, ADD, RESIZE, HOLD, REMOVE, CLOSE, and OPEN_NEXT, SWITCH, CLOSE_OTHER.
- * Called by the command thread alone. ADD, REMOVE and SWITCH wait for I/O, and a backend may be gone for good: they go on
- * in a work item, so that the thread can still serve the REMOVE by force that ends the wait.
+ * Called by the command thread alone. ADD, REMOVE and SWITCH wait for I/O, and a backend may be gone for good: they go
+ * on in a work item, so that the thread can still serve the REMOVE by force that ends the wait.
  *
  * Must never run the driver on a header that was not checked, and never wait without an end.
  */
@@ -12,70 +12,8 @@
 
 #include "personality.h"
 
-/* 8 EiB: what a loff_t of bytes can say. */
-#define SECTORS_MAX (1ULL << 54)
-
-/* ---- What Dom0 wrote, checked ------------------------------------------------------------------------------ */
-
-static bool text_valid(const char *text, size_t size)
-{
-	return strnlen(text, size) < size;
-}
-
-static bool name_valid(const char *name, size_t size)
-{
-	size_t i, n = strnlen(name, size);
-
-	if (n == 0 || n == size || name[0] < 'a' || name[0] > 'z')
-		return false;
-	for (i = 0; i < n; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9')))
-			return false;
-	return true;
-}
-
-static bool block_size_valid(uint32_t bytes, uint32_t least, uint32_t most)
-{
-	return bytes >= least && bytes <= most && (bytes & (bytes - 1)) == 0;
-}
-
-static bool params_valid(const struct xg_block_params *p)
-{
-	if (!block_size_valid(p->logical_bytes, XG_ABI_SECTOR, PAGE_SIZE) ||
-	    !block_size_valid(p->physical_bytes, p->logical_bytes, 65536))
-		return false;
-	if (p->sectors > SECTORS_MAX || p->sectors & (p->logical_bytes / XG_ABI_SECTOR - 1))
-		return false;
-	if (p->nr_queues == 0 || p->nr_queues > XG_QUEUES_MAX || p->ring_order > 2)
-		return false;
-	return !(p->flags & XG_BLK_DISCARD) || block_size_valid(p->discard_granularity, XG_ABI_SECTOR, 1u << 31);
-}
-
-static bool limits_valid(const struct xg_block_limits *l)
-{
-	return l->max_segments >= 1 && l->max_segments <= XG_SEGMENTS_MAX &&
-	       l->max_sectors >= PAGE_SIZE / XG_ABI_SECTOR && l->max_sectors <= XG_SEGMENTS_MAX * 8 &&
-	       l->queue_depth >= 1 && l->queue_depth <= XG_QUEUE_DEPTH_MAX;
-}
-
-static bool entries_valid(const struct xg_window *window, const struct xg_device_header *h)
-{
-	uint64_t end = window->va + (uint64_t)window->text_pages * PAGE_SIZE;
-	unsigned int i;
-
-	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
-		if (h->entry[i] < window->va || h->entry[i] >= end)
-			return false;
-	return true;
-}
-
-static bool header_valid(const struct xg_window *window, const struct xg_device_header *h)
-{
-	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= XG_DEVICE_HEADER_FIRST &&
-	       h->window_va == window->va && h->header_va == (uint64_t)h && h->text_pages == window->text_pages &&
-	       h->data_pages == window->data_pages && h->class_id == XG_CLASS_BLOCK && h->backend_domid < DOMID_FIRST_RESERVED &&
-	       text_valid(h->banner, sizeof(h->banner)) && name_valid(h->name, sizeof(h->name)) && entries_valid(window, h);
-}
+/* Of a logical block: what the block layer takes. */
+#define LOGICAL_SIZES (512u | 1024u | 2048u | 4096u)
 
 /* ---- Calls into the driver from the thread ------------------------------------------------------------------- */
 
@@ -182,7 +120,7 @@ static int side_open(struct xg_side *side)
 	if (rc)
 		return rc;
 	side->limits = dev->limits;
-	if (limits_valid(&side->limits))
+	if (xg_limits_valid(&side->limits))
 		return XG_E_OK;
 	xg_side_close(side);
 	return -XG_E_INVAL;
@@ -196,7 +134,7 @@ int xg_device_open(struct xg_window *window)
 
 	if (window->disk)
 		return -XG_E_EXIST;
-	if (!header_valid(window, window->header) || !params_valid(&params))
+	if (!xg_device_header_valid(window, window->header) || !xg_params_valid(&params, LOGICAL_SIZES))
 		return -XG_E_INVAL;
 	disk = disk_new(window->header, &params);
 	if (!disk)
@@ -405,6 +343,15 @@ int xg_device_close(struct xg_window *window)
 	return XG_E_OK;
 }
 
+/*
+ * The driver was called from interrupts and from the block layer with interrupts off. CLOSE waited for the former's
+ * handler; this waits for the latter's way out, before the text goes.
+ */
+void xg_window_settle(void)
+{
+	synchronize_rcu();
+}
+
 /* ---- The rest ------------------------------------------------------------------------------------------------ */
 
 int xg_device_resize(struct xg_window *window, uint64_t sectors)
@@ -413,7 +360,7 @@ int xg_device_resize(struct xg_window *window, uint64_t sectors)
 
 	if (!disk || !disk->gd)
 		return -XG_E_BUSY;
-	if (sectors > SECTORS_MAX || sectors & (disk->params.logical_bytes / XG_ABI_SECTOR - 1))
+	if (!xg_sectors_valid(sectors, disk->params.logical_bytes))
 		return -XG_E_INVAL;
 	disk->params.sectors = sectors;
 	set_capacity_and_notify(disk->gd, sectors);
@@ -453,7 +400,8 @@ static bool limits_keep_promise(const struct xg_disk *disk, const struct xg_bloc
 }
 
 /* The header of the half that is not in use, where the window has room for two; NULL when HEADER_VA is not it. */
-static struct xg_device_header *next_header(const struct xg_window *window, const struct xg_disk *disk, uint64_t header_va)
+static struct xg_device_header *next_header(const struct xg_window *window, const struct xg_disk *disk,
+					    uint64_t header_va)
 {
 	uint32_t half = xg_other_side((struct xg_disk *)disk) == &disk->sides[0] ? 0 : 1;
 	uint64_t va = (uint64_t)window->header + half * PAGE_SIZE;
@@ -505,10 +453,10 @@ int xg_device_open_next(struct xg_window *window, uint64_t header_va)
 	if (side->header)
 		return -XG_E_EXIST;
 	header = next_header(window, disk, header_va);
-	if (!header || !header_valid(window, header))
+	if (!header || !xg_device_header_valid(window, header))
 		return -XG_E_INVAL;
 	params = header->block;
-	if (!params_valid(&params) || !params_keep_promise(disk, &params))
+	if (!xg_params_valid(&params, LOGICAL_SIZES) || !params_keep_promise(disk, &params))
 		return -XG_E_INVAL;
 	refetch_everywhere();
 	side_init(side, disk, header, &params);

@@ -22,23 +22,16 @@
 #include <linux/workqueue.h>
 #include <xen/grant_table.h>
 
+#include "checks.h"
+#include "window.h"
 #include "xengraft_abi.h"
 /* How this release does what is asked of it: made by xengraft-gen from driver-gen/os/linux.xgo. */
 #include "os_interface.h"
-
-/* Windows, and so devices, in one guest: as many disks as xvda to xvdz and xvdaa to xvdbl. */
-#define XG_WINDOWS_MAX 64
-/* Pages of a window: 1 MiB of text and as much data; drivers are a few dozen KiB. */
-#define XG_WINDOW_PAGES_MAX 256u
-/* Requests in flight a queue: a ring of four pages has 128 entries. */
-#define XG_QUEUE_DEPTH_MAX 1024u
 
 /* Which in-call counter: a queue's lock is held around its calls, so queues use their own; the rest the last. */
 #define XG_CALL_SLOT_THREAD (XG_CALL_SLOTS - 1)
 
 #define xg_say(fmt, ...) _printk(KERN_INFO "xengraft: " fmt "\n", ##__VA_ARGS__)
-
-struct xg_disk;
 
 /* What a driver was given for one of its queues. */
 struct xg_side_queue {
@@ -117,32 +110,14 @@ struct xg_disk_request {
 	uint32_t gate;		/* the last gate that turned it back: the queue's count; under the queue's lock */
 };
 
-struct xg_window {
-	unsigned long va;	/* 0: the slot is free */
-	uint32_t text_pages, data_pages;
-	struct xg_device_header *header;	/* half A's; half B's is the next page */
-	struct xg_disk *disk;	/* NULL before DEVICE_OPEN */
-};
-
 /* core.c */
 void *xg_core_run(struct xg_core_header *header);	/* the thread's whole life; called by leave.S or the module */
 /* Ends it as XG_CMD_LEAVE does; the module's, which has seen to it that no window is left. */
 void xg_core_stop(void);
 void xg_core_kick(void);	/* any context: there is something for the thread to look at */
 
-/* window.c; called by the command thread alone */
-int xg_window_alloc(uint32_t text_pages, uint32_t data_pages, struct xg_window **ret);
-int xg_window_free(struct xg_window *window);
-struct xg_window *xg_window_find(uint64_t va);
-struct xg_window *xg_window_next(struct xg_window *after);	/* NULL begins and ends */
-
 /*
- * What stands behind windows: window_raw.c (the kernel's allocator) or module/arena.c (room in the module).
- * get: text is left read-only and executable in the guest, filled with int3; data zeroed.
- */
-int xg_window_pages_get(struct xg_window *window);
-void xg_window_pages_put(struct xg_window *window);
-/*
+ * What stands behind windows (window.h) is window_raw.c, the kernel's allocator, or module/arena.c, room in the module.
  * VA is the personality's own window: to be freed so that the direct map is as before, once its text is anybody's
  * page again.
  */

@@ -8,15 +8,15 @@
  *     clock run COMMAND...        runs it, prints "START END STATUS" of it behind its own output
  *     clock arm DEVICE FILE       returns; writes to FILE when DEVICE's first byte had been read, once it is there
  *     clock get FILE              waits for FILE, prints and removes it
- *     clock load DEVICE LOG       returns; reads 4 KiB after 4 KiB, notes in LOG when each came, opens DEVICE anew after
- *                                 an error; until SIGTERM
- *     clock gaps LOG WINDOWS      of a finished load: "REQUESTS ERRORS MEDIAN", then for each line "START END" of WINDOWS
- *                                 the longest gap between two reads that lies in it, at least in part, and how long
- *                                 after START it began (nanoseconds)
- *     clock live FILE SLICE_MS    writes 4 KiB to FILE and reads it back, again and again, until SIGTERM; for each slice of
- *                                 time a line "END REQUESTS LONGEST WRONG": how long the longest request of it took
- *                                 (nanoseconds), how many failed or brought other bytes; at the end "end REQUESTS WRONG"
- *     clock tick MICROSECONDS     sleeps so long, again and again, until SIGTERM
+ *     clock load DEVICE LOG       returns; reads 4 KiB after 4 KiB, notes in LOG when each came, opens DEVICE anew
+ *                                 after an error; until SIGTERM
+ *     clock gaps LOG WINDOWS      of a finished load: "REQUESTS ERRORS MEDIAN", then for each line "START END" of
+ *                                 WINDOWS the longest gap between two reads that lies in it, at least in part, and how
+ *                                 long after START it began (nanoseconds)
+ *     clock live FILE SLICE_MS    writes 4 KiB to FILE and reads it back, again and again, until SIGTERM; for each
+ *                                 slice of time a line "END REQUESTS LONGEST WRONG": how long the longest request of
+ *                                 it took (nanoseconds), how many failed or brought other bytes; at the end
+ *                                 "end REQUESTS WRONG"
  *
  * LOG is an array of int64_t: when a read ended, in nanoseconds; below zero when it failed.
  */
@@ -30,7 +30,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -384,26 +383,12 @@ static int live(const char *file, int64_t slice_ns)
 			exchange_timed(fd, (uint64_t)bytes / BLOCK, nth++, &s);
 		while (now_ns() < until);
 		wrong += s.wrong;
-		printf("%" PRId64 " %" PRIu64 " %" PRId64 " %" PRIu64 "\n", now_ns(), s.requests, s.longest_ns, s.wrong);
+		printf("%" PRId64 " %" PRIu64 " %" PRId64 " %" PRIu64 "\n", now_ns(), s.requests, s.longest_ns,
+		       s.wrong);
 		fflush(stdout);
 	}
 	printf("end %" PRIu64 " %" PRIu64 "\n", nth, wrong);
 	return wrong != 0;
-}
-
-static int tick(long us)
-{
-	const struct timespec pause = { .tv_nsec = us * 1000 };
-	pid_t pid = behind();
-
-	if (pid < 0)
-		return fail("tick");
-	if (pid > 0)
-		return printf("%d\n", pid) < 0;
-	/* Else the kernel puts timers off by 50 us to wake less often. */
-	prctl(PR_SET_TIMERSLACK, 1);
-	for (;;)
-		nanosleep(&pause, NULL);
 }
 
 int main(int argc, char **argv)
@@ -422,11 +407,9 @@ int main(int argc, char **argv)
 		return load(argv[2], argv[3]);
 	if (!strcmp(verb, "gaps") && argc == 4)
 		return gaps(argv[2], argv[3]);
-	if (!strcmp(verb, "tick") && argc == 3)
-		return tick(atol(argv[2]));
 	if (!strcmp(verb, "live") && argc == 4 && atoi(argv[3]) > 0)
 		return live(argv[2], atoi(argv[3]) * INT64_C(1000000));
-	fprintf(stderr, "usage: clock now | run COMMAND... | arm DEVICE FILE | get FILE | load DEVICE LOG | gaps LOG WINDOWS | "
-		"live FILE SLICE_MS | tick MICROSECONDS\n");
+	fprintf(stderr, "usage: clock now | run COMMAND... | arm DEVICE FILE | get FILE | load DEVICE LOG | "
+		"gaps LOG WINDOWS | live FILE SLICE_MS\n");
 	return 2;
 }

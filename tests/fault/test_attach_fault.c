@@ -4,54 +4,12 @@
  * with the process killed there. After a failure nothing may be left; after a kill nothing once the next
  * operation has begun. Each time a whole attach, detach and withdraw must then work as if nothing had been.
  */
-#include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "tests/lib/fault.h"
-#include "tests/lib/ops_rig.h"
-
-#define POINTS_MAX 1000	/* far above what an operation takes */
-
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
-static int detach_by_force(struct xg_err *err)
-{
-	return rig_detach(true, err);
-}
-
-static void must_work(int (*operation)(struct xg_err *err), const char *name)
-{
-	struct xg_err err = XG_ERR_NONE;
-	int rc = operation(&err);
-
-	ck_assert_msg(!rc, "%s after %s: %d, %s", name, fake_host->struck_at, rc, err.text);
-}
-
-static void must_be_clean(bool cave_may_stay)
-{
-	const char *why = rig_dirt(cave_may_stay);
-
-	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
-}
-
-static void must_be_attached(void)
-{
-	const char *why = rig_not_attached();
-
-	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
-}
+#include "tests/lib/ops_check.h"
 
 /* From what there is to nothing. */
 static void take_away(void)
@@ -194,30 +152,6 @@ START_TEST(what_fails_can_be_done_again)
 END_TEST
 
 /* ---- kill -9 ------------------------------------------------------------------------------------------- */
-
-/* True when it died at its Nth call; false when it has no such call. */
-static bool killed_at(unsigned int n, int (*operation)(struct xg_err *err))
-{
-	struct xg_err err = XG_ERR_NONE;
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	fake_strike(0, false);
-	pid = fork();
-	if (pid == 0) {
-		fake_strike(n, true);
-		if (!operation(&err))
-			_exit(0);
-		fprintf(stderr, "not killed at point %u, but failed: %s\n", n, err.text);
-		_exit(1);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	fake_host->strike_at = 0;
-	if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		ck_assert_msg(status == 0, "not killed, but: %d", status);
-	return fake_host->struck;
-}
 
 /* Either it had come far enough, and the disk is there as it should be, or nothing is. */
 static void all_or_nothing(void)

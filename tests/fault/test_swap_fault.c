@@ -4,61 +4,18 @@
  * killed there. Afterwards (after a kill: once the next operation has begun) either the old or the new driver serves,
  * nothing of the other is left, and the next swap, detach and withdraw work as if nothing had been.
  */
-#include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
-#include "tests/lib/ops_rig.h"
-
-#define POINTS_MAX 1000	/* far above what an operation takes */
-
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
-static int swap(struct xg_err *err)
-{
-	return rig_swap(false, NULL, err);
-}
-
-static int rollback(struct xg_err *err)
-{
-	return rig_rollback(NULL, err);
-}
-
-static void must_work(int (*operation)(struct xg_err *err), const char *name)
-{
-	struct xg_err err = XG_ERR_NONE;
-	int rc = operation(&err);
-
-	ck_assert_msg(!rc, "%s after %s: %d, %s", name, fake_host->struck_at, rc, err.text);
-}
-
-static void must_be_attached(void)
-{
-	const char *why = rig_not_attached();
-
-	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
-}
+#include "tests/lib/ops_check.h"
 
 static void take_away(void)
 {
-	const char *why;
-
 	must_work(swap, "swap");
 	must_be_attached();
 	must_work(detach, "detach");
 	must_work(rig_withdraw, "withdraw");
-	why = rig_dirt(true);
-	ck_assert_msg(!why, "after %s: %s", fake_host->struck_at, why);
+	must_be_clean(true);
 }
 
 static void from_attached(void)
@@ -145,29 +102,6 @@ START_TEST(one_driver_serves_after_a_failure)
 	ck_assert_msg(n > 60, "%u points", n);
 }
 END_TEST
-
-static bool killed_at(unsigned int n, int (*operation)(struct xg_err *err))
-{
-	struct xg_err err = XG_ERR_NONE;
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	fake_strike(0, false);
-	pid = fork();
-	if (pid == 0) {
-		fake_strike(n, true);
-		if (!operation(&err))
-			_exit(0);
-		fprintf(stderr, "not killed at point %u, but failed: %s\n", n, err.text);
-		_exit(1);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	fake_host->strike_at = 0;
-	if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		ck_assert_msg(status == 0, "not killed, but: %d", status);
-	return fake_host->struck;
-}
 
 START_TEST(one_driver_serves_after_a_kill)
 {

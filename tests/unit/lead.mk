@@ -49,11 +49,11 @@ XG_RIG_SOURCES = \
 	tests/lib/fake_host.c tests/lib/fake_host.h \
 	tests/lib/fake_linux.c tests/lib/fake_linux.h \
 	tests/lib/fake_store.c \
+	tests/lib/ops_check.c tests/lib/ops_check.h \
 	tests/lib/ops_rig.c tests/lib/ops_rig.h
 XG_RIG_LINKING = $(AM_LDFLAGS) \
 	-Wl,--wrap=poll,--wrap=sqlite3_step,--wrap=sqlite3_exec,--wrap=fork,--wrap=socketpair
-XG_RIG_LIBS = dom0-tools/ops/libxgops.a driver-repo/libxgrepo.a hotswap/libxghotswap.a dom0-tools/inspect/libxginspect.a \
-	lib/elf/libxgelf.a lib/xen/libxgxen.a lib/base/libxgbase.a \
+XG_RIG_LIBS = dom0-tools/ops/libxgops.a $(XG_REPO_ARCHIVES) \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
 
 tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(XG_RIG_SOURCES)

@@ -3,7 +3,6 @@
  * dom0-tools/ops and hotswap together, on a fake host: what an attach leaves and what a detach takes away; what each
  * lie of a guest is called, and that it leaves nothing; what a backend can do wrong; what is refused.
  */
-#include <check.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
@@ -14,57 +13,13 @@
 #include <sys/wait.h>
 
 #include "driver-repo/keyring.h"
-#include "tests/lib/ops_rig.h"
-
-#define CLEAN(cave_may_stay) do {						\
-		const char *why_ = rig_dirt(cave_may_stay);			\
-		ck_assert_msg(!why_, "%s", why_);				\
-	} while (0)
-#define ATTACHED() do {								\
-		const char *why_ = rig_not_attached();				\
-		ck_assert_msg(!why_, "%s", why_);				\
-	} while (0)
-#define OK(call) do {								\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(!rc_, #call ": %d, %s", rc_, err_.text);		\
-	} while (0)
-#define FAILS(call, wanted, says) do {						\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(rc_ == (wanted), #call ": %d, %s", rc_, err_.text);	\
-		ck_assert_int_eq(err_.code, -(wanted));				\
-		ck_assert_msg(strstr(err_.text, says) != NULL, #call " says: %s", err_.text);	\
-	} while (0)
-
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
-static int detach_by_force(struct xg_err *err)
-{
-	return rig_detach(true, err);
-}
+#include "tests/lib/ops_check.h"
 
 static void take_away(void)
 {
 	OK(detach);
 	OK(rig_withdraw);
-	CLEAN(false);
-}
-
-static const char *node(const char *path)
-{
-	const char *value = fake_store_get(path);
-
-	ck_assert_msg(value != NULL, "%s is not there", path);
-	return value;
+	clean(false);
 }
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
@@ -78,7 +33,7 @@ START_TEST(disk_comes_and_goes_without_a_trace)
 	struct xg_attached a;
 
 	ck_assert_msg(!rig_attach(&a, &err), "%s", err.text);
-	ATTACHED();
+	attached();
 	ck_assert(a.first);
 	ck_assert_uint_eq(a.params.sectors, 2048);
 	ck_assert_uint_eq(a.params.nr_queues, 1);	/* of one vCPU */
@@ -135,7 +90,7 @@ START_TEST(second_disk_uses_the_personality_that_is_there)
 	FAILS(rig_withdraw, -EBUSY, "has 2 disks of xengraft's: detach them first");
 	OK(detach);
 	strcpy(rig.spec.vdev, "xvdb");
-	ATTACHED();
+	attached();
 	FAILS(rig_withdraw, -EBUSY, "has 1 disk of xengraft's: detach it first");
 	take_away();
 }
@@ -147,10 +102,10 @@ START_TEST(disk_comes_again_after_it_went)
 	OK(detach);
 	ck_assert(fake_host->core_runs);	/* the personality stays */
 	OK(attach);
-	ATTACHED();
+	attached();
 	take_away();
 	OK(attach);
-	ATTACHED();
+	attached();
 	take_away();
 }
 END_TEST
@@ -165,7 +120,7 @@ START_TEST(done_again_says_so)
 	FAILS(detach, -ENOENT, "guest 'fake' has no disk 'd1' of xengraft's");
 	OK(rig_withdraw);
 	OK(rig_withdraw);
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -177,7 +132,7 @@ START_TEST(dry_run_changes_nothing)
 	ck_assert_ptr_nonnull(strstr(rig.steps, "find the personality"));
 	ck_assert_ptr_nonnull(strstr(rig.steps, "add the disk"));
 	ck_assert_uint_eq(fake_host->commands, 0);
-	CLEAN(false);
+	clean(false);
 	rig.dry_run = false;
 	OK(attach);
 	rig.dry_run = true;
@@ -189,7 +144,7 @@ START_TEST(dry_run_changes_nothing)
 	strcpy(rig.spec.vdev, "xvdb");
 	OK(detach);
 	OK(detach_by_force);
-	ATTACHED();
+	attached();
 	rig.dry_run = false;
 	take_away();
 }
@@ -200,7 +155,7 @@ START_TEST(transaction_that_meets_another_is_done_again)
 	fake_host->conflicts = 20;
 	OK(attach);
 	ck_assert_uint_eq(fake_host->conflicts, 0);
-	ATTACHED();
+	attached();
 	take_away();
 }
 END_TEST
@@ -441,11 +396,11 @@ START_TEST(bytes_that_were_left_are_taken_over)
 {
 	fake_host->deaf = true;
 	FAILS(attach, -ETIMEDOUT, "did not react within 5000 ms");
-	CLEAN(true);
+	clean(true);
 	ck_assert_uint_eq(fake_mailbox()->state, XG_MB_CANCELLED);
 	fake_host->deaf = false;
 	OK(attach);
-	ATTACHED();
+	attached();
 	take_away();
 }
 END_TEST
@@ -513,7 +468,7 @@ START_TEST(event_that_cannot_be_given_back_is_owed)
 	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM operation) + (SELECT count(*) FROM guest)"), 0);
 	ck_assert_uint_eq(fake_windows_used(), 0);
 	OK(attach);
-	ATTACHED();
+	attached();
 }
 END_TEST
 
@@ -524,7 +479,7 @@ START_TEST(pending_shutdown_request_is_not_touched)
 	FAILS(attach, -EBUSY, "a 'suspend' request is pending in the guest");
 	ck_assert_str_eq(node("/local/domain/7/control/shutdown"), "suspend");
 	fake_store_set("/local/domain/7/control/shutdown", "");
-	CLEAN(true);
+	clean(true);
 }
 END_TEST
 
@@ -735,9 +690,9 @@ START_TEST(lie_is_named_and_leaves_nothing)
 		OK(detach);
 		return;
 	}
-	CLEAN(true);
+	clean(true);
 	OK(attach);
-	ATTACHED();
+	attached();
 	take_away();
 }
 END_TEST
@@ -825,7 +780,7 @@ START_TEST(thread_that_starts_late_is_cleaned_up_after)
 	ck_assert_uint_eq(fake_host->stage, FAKE_WAITING);
 	starved = false;
 	OK(rig_recover);
-	CLEAN(false);
+	clean(false);
 	OK(attach);
 	take_away();
 }
@@ -850,7 +805,7 @@ START_TEST(backend_that_does_not_start_is_named)
 	if (!strcmp(backends[_i].mode, "hang"))
 		fake_host->poll_cap_ms = 300;
 	FAILS(attach, backends[_i].rc, backends[_i].says);
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -858,7 +813,7 @@ START_TEST(backend_that_is_not_there_is_named)
 {
 	strcpy(rig.backend, "/nowhere/xengraft-backend");
 	FAILS(attach, -EIO, "cannot run /nowhere/xengraft-backend: No such file or directory");
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -879,7 +834,7 @@ START_TEST(backend_that_does_not_connect_is_undone)
 		FAILS(attach, -EIO, "the backend did not connect: ring of the wrong colour");
 	else
 		FAILS(attach, -ETIMEDOUT, "the backend was not connected within 10 s: see /tmp/");
-	CLEAN(true);
+	clean(true);
 	unsetenv("XENGRAFT_FAKE_BACKEND");
 	OK(attach);
 	take_away();
@@ -943,10 +898,10 @@ START_TEST(disk_in_use_stays_but_for_force)
 	OK(attach);
 	fake_host->in_use = true;
 	FAILS(detach, -EBUSY, "disk xvdb is in use in guest 'fake': unmount it there, or use --force");
-	ATTACHED();
+	attached();
 	OK(detach_by_force);
 	OK(rig_withdraw);
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -980,7 +935,7 @@ START_TEST(withdrawal_is_not_waited_for_for_ever)
 	FAILS(rig_withdraw, -ETIMEDOUT, "no answer from the guest within 30 s");
 	fake_lie = NULL;
 	OK(rig_withdraw);
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -1030,7 +985,7 @@ START_TEST(force_takes_the_disk_of_a_guest_that_rebooted)
 	guest_reboots();
 	OK(detach_by_force);
 	OK(rig_withdraw);
-	CLEAN(false);
+	clean(false);
 }
 END_TEST
 
@@ -1039,7 +994,7 @@ START_TEST(guest_that_is_gone_is_away)
 {
 	OK(attach);
 	OK(rig_sweep);
-	ATTACHED();
+	attached();
 	fake_host->gone = true;
 	OK(rig_sweep);
 	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
@@ -1064,7 +1019,7 @@ START_TEST(guest_that_cannot_be_asked_about_is_not_forgotten)
 		(void)xg_sweep(&ops, &err);
 		fake_strike(0, false);
 		xg_ops_close(&ops);
-		ATTACHED();
+		attached();
 	}
 	take_away();
 }
@@ -1127,7 +1082,7 @@ START_TEST(guest_is_the_one_that_the_record_knows)
 	OK(attach);
 	fake_host->twin = true;
 	OK(rig_sweep);
-	ATTACHED();
+	attached();
 	ck_assert_int_eq(rig_ask("SELECT domid FROM guest"), FAKE_DOMID);
 	fake_host->twin = false;
 	take_away();
@@ -1164,7 +1119,7 @@ START_TEST(work_of_another_version_is_cleaned_up_where_no_plan_is_needed)
 {
 	another_version_died("kill:open the driver");
 	OK(rig_recover);
-	CLEAN(true);
+	clean(true);
 }
 END_TEST
 
@@ -1181,7 +1136,7 @@ START_TEST(work_of_another_version_can_be_given_up)
 	while (fake_host->stage != FAKE_OUT)
 		fake_guest_run();
 	OK(attach);
-	ATTACHED();
+	attached();
 	take_away();
 }
 END_TEST
@@ -1191,7 +1146,7 @@ START_TEST(disks_can_be_forgotten_with_their_guest)
 	OK(attach);
 	rig.dry_run = true;
 	OK(forget);
-	ATTACHED();
+	attached();
 	rig.dry_run = false;
 	OK(forget);
 	ck_assert_ptr_null(fake_store_get("/local/domain/0/backend/xengraft-vbd"));
@@ -1221,7 +1176,7 @@ START_TEST(module_that_is_not_there_is_told_of)
 	OK(attach);
 	ck_assert_ptr_nonnull(strstr(rig.notices, "the module that guest 'fake' tells of is of no use"));
 	ck_assert_int_eq(rig_ask("SELECT module FROM guest"), 0);
-	ATTACHED();
+	attached();
 	/* Once there is a record nobody asks any more. */
 	OK(detach);
 	OK(attach);

@@ -4,7 +4,6 @@
  * that what came is looked at, signed and added once; what is refused and in which words; what a process that dies
  * leaves.
  */
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,20 +16,7 @@
 #include "dom0-tools/ops/generate.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "driver-repo/keyring.h"
-#include "tests/lib/ops_rig.h"
-
-#define OK(call) do {								\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(!rc_, #call ": %d, %s", rc_, err_.text);		\
-	} while (0)
-#define FAILS(call, wanted, says) do {						\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(rc_ == (wanted), #call ": %d, %s", rc_, err_.text);	\
-		ck_assert_int_eq(err_.code, -(wanted));				\
-		ck_assert_msg(strstr(err_.text, says) != NULL, #call " says: %s", err_.text);	\
-	} while (0)
+#include "tests/lib/ops_check.h"
 
 /*
  * Hands out the file `given`, or does what XENGRAFT_FAKE_GEN says; notes what it was asked for. Its last argument is
@@ -60,31 +46,11 @@ static const char script[] =
 
 static char generator[96];
 
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
 static void take_away(void)
 {
-	const char *why;
-
 	OK(detach);
 	OK(rig_withdraw);
-	why = rig_dirt(false);
-	ck_assert_msg(!why, "%s", why);
-}
-
-static void attached(void)
-{
-	const char *why = rig_not_attached();
-
-	ck_assert_msg(!why, "%s", why);
+	clean(false);
 }
 
 /* ---- The generator, and a repository without what it makes ----------------------------------------------------- */

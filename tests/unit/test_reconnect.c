@@ -3,7 +3,6 @@
  * dom0-tools/ops/sweep.c and reconnect.c on a fake host: what stays on record of a guest that is away, what is believed of
  * one that is back, and that its disk gets a backend again.
  */
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,35 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/ops_rig.h"
-
-#define OK(call) do {								\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(!rc_, #call ": %d, %s", rc_, err_.text);		\
-	} while (0)
-#define FAILS(call, wanted, says) do {						\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(rc_ == (wanted), #call ": %d, %s", rc_, err_.text);	\
-		ck_assert_int_eq(err_.code, -(wanted));				\
-		ck_assert_msg(strstr(err_.text, says) != NULL, #call " says: %s", err_.text);	\
-	} while (0)
-
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
-static int swap(struct xg_err *err)
-{
-	return rig_swap(false, NULL, err);
-}
+#include "tests/lib/ops_check.h"
 
 /* One disk has no backend, and gets one. */
 static int reconnect(struct xg_err *err)
@@ -56,19 +27,6 @@ static long away(void)
 	return rig_ask("SELECT count(*) FROM guest WHERE away != 0");
 }
 
-static long half(void)
-{
-	return rig_ask("SELECT half FROM device");
-}
-
-static const char *node(const char *path)
-{
-	const char *value = fake_store_get(path);
-
-	ck_assert_msg(value != NULL, "%s is not there", path);
-	return value;
-}
-
 static void reap(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -78,16 +36,13 @@ static void reap(void)
 /* Disk and personality go, wherever the guest is now; nothing is left. */
 static void take_away(void)
 {
-	const char *why;
-
 	OK(detach);
 	OK(rig_withdraw);
 	ck_assert_int_eq(rig_ask("SELECT count(*) FROM guest"), 0);
 	fake_linux->guest->info.domid = FAKE_DOMID;
 	fake_store_forget("/local/domain/9");
 	reap();
-	why = rig_dirt(false);
-	ck_assert_msg(!why, "%s", why);
+	clean(false);
 }
 
 /* ---- saved and restored --------------------------------------------------------------------------------- */

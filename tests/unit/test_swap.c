@@ -3,7 +3,6 @@
  * dom0-tools/ops/swap.c and hotswap/swap.c on a fake host: what a swap leaves, what is refused, what a backend or a guest
  * can do wrong, and what is on record afterwards.
  */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,80 +10,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/ops_rig.h"
+#include "tests/lib/ops_check.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
 #define BACK_B "/local/domain/0/backend/xengraft-vbd-b/7/51728/"
 #define FRONT "/local/domain/7/xengraft/vbd/51728/"
 #define FRONT_B "/local/domain/7/xengraft/vbd-b/51728/"
 
-#define OK(call) do {								\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(!rc_, #call ": %d, %s", rc_, err_.text);		\
-	} while (0)
-#define FAILS(call, wanted, says) do {						\
-		struct xg_err err_ = XG_ERR_NONE;				\
-		int rc_ = (call)(&err_);					\
-		ck_assert_msg(rc_ == (wanted), #call ": %d, %s", rc_, err_.text);	\
-		ck_assert_int_eq(err_.code, -(wanted));				\
-		ck_assert_msg(strstr(err_.text, says) != NULL, #call " says: %s", err_.text);	\
-	} while (0)
-
-static int attach(struct xg_err *err)
-{
-	return rig_attach(NULL, err);
-}
-
-static int detach(struct xg_err *err)
-{
-	return rig_detach(false, err);
-}
-
-static int swap(struct xg_err *err)
-{
-	return rig_swap(false, NULL, err);
-}
-
-static int swap_by_force(struct xg_err *err)
-{
-	return rig_swap(true, NULL, err);
-}
-
-static int rollback(struct xg_err *err)
-{
-	return rig_rollback(NULL, err);
-}
-
-static void attached(void)
-{
-	const char *why = rig_not_attached();
-
-	ck_assert_msg(!why, "%s", why);
-}
-
 static void take_away(void)
 {
-	const char *why;
-
 	attached();
 	OK(detach);
 	OK(rig_withdraw);
-	why = rig_dirt(false);
-	ck_assert_msg(!why, "%s", why);
-}
-
-static const char *node(const char *path)
-{
-	const char *value = fake_store_get(path);
-
-	ck_assert_msg(value != NULL, "%s is not there", path);
-	return value;
-}
-
-static long half(void)
-{
-	return rig_ask("SELECT half FROM device");
+	clean(false);
 }
 
 /* ---- as it should be ----------------------------------------------------------------------------------- */

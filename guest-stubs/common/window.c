@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of device windows. Called by the command thread alone, so it needs no lock. Must never give out
- * a window twice nor free one with a device in it.
+ * The table of device windows. Called by the command thread alone, so it needs no lock. Must never give out a window
+ * twice nor free one with a device in it.
  */
-#include "personality.h"
+#include "xengraft_abi.h"
+#include "os_interface.h"	/* the kernel's headers */
+#include "window.h"
 
 static struct xg_window windows[XG_WINDOWS_MAX];
 
@@ -37,20 +39,27 @@ static struct xg_window *slot_free(void)
 	return NULL;
 }
 
-int xg_window_alloc(uint32_t text_pages, uint32_t data_pages, struct xg_window **ret)
+static bool pages_valid(uint64_t pages)
+{
+	return pages != 0 && pages <= XG_WINDOW_PAGES_MAX;
+}
+
+int xg_window_alloc(const struct xg_command *c, uint64_t *values)
 {
 	struct xg_window *window = slot_free();
 	int rc;
 
-	if (text_pages == 0 || text_pages > XG_WINDOW_PAGES_MAX || data_pages == 0 || data_pages > XG_WINDOW_PAGES_MAX)
+	if (!pages_valid(c->args[0]) || !pages_valid(c->args[1]))
 		return -XG_E_INVAL;
 	if (!window)
 		return -XG_E_NOMEM;
-	window->text_pages = text_pages;
-	window->data_pages = data_pages;
+	window->text_pages = (uint32_t)c->args[0];
+	window->data_pages = (uint32_t)c->args[1];
 	rc = xg_window_pages_get(window);
-	if (rc == XG_E_OK)
-		*ret = window;
+	if (rc == XG_E_OK) {
+		values[0] = window->va;
+		values[1] = (uint64_t)window->header;
+	}
 	return rc;
 }
 
@@ -58,11 +67,7 @@ int xg_window_free(struct xg_window *window)
 {
 	if (window->disk)
 		return -XG_E_BUSY;
-	/*
-	 * The driver was called from interrupts and from the block layer with interrupts off. CLOSE waited for the
-	 * former's handler; this waits for the latter's way out, before the text goes.
-	 */
-	synchronize_rcu();
+	xg_window_settle();
 	xg_window_pages_put(window);
 	memset(window, 0, sizeof(*window));
 	return XG_E_OK;
