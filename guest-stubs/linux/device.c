@@ -6,6 +6,7 @@
  *
  * Must never run the driver on a header that was not checked, and never wait without an end.
  */
+#include <linux/cpu.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 
@@ -408,6 +409,36 @@ static struct xg_device_header *next_header(const struct xg_window *window, cons
 	return window->data_pages >= 4 && window->data_pages % 2 == 0 && header_va == va ? (void *)va : NULL;
 }
 
+struct refetch {
+	atomic_t left;
+	struct completion done;
+};
+
+static void refetch_here(void *arg)
+{
+	struct refetch *r = arg;
+
+	if (atomic_dec_and_test(&r->left))
+		complete(&r->done);
+}
+
+/*
+ * Dom0 wrote the text: no processor goes on with what it had fetched of that half before, for each comes out of an
+ * interrupt. Not kick_all_cpus_sync(), which spins until all have answered: where virtual processors share a real one, the
+ * one that spins is what the others wait for.
+ */
+static void refetch_everywhere(void)
+{
+	struct refetch r;
+
+	init_completion(&r.done);
+	cpus_read_lock();
+	atomic_set(&r.left, num_online_cpus());
+	on_each_cpu(refetch_here, &r, 0);
+	cpus_read_unlock();
+	wait_for_completion(&r.done);
+}
+
 int xg_device_open_next(struct xg_window *window, uint64_t header_va)
 {
 	struct xg_disk *disk = disk_at_rest(window);
@@ -427,8 +458,7 @@ int xg_device_open_next(struct xg_window *window, uint64_t header_va)
 	params = header->block;
 	if (!xg_params_valid(&params, LOGICAL_SIZES) || !params_keep_promise(disk, &params))
 		return -XG_E_INVAL;
-	/* Dom0 wrote the text: no processor shall go on with what it had fetched of that half before. */
-	kick_all_cpus_sync();
+	refetch_everywhere();
 	side_init(side, disk, header, &params);
 	rc = side_open(side);
 	if (!rc && !limits_keep_promise(disk, &side->limits)) {

@@ -109,3 +109,8 @@ check_PROGRAMS += tests/lib/xengraft-backend-fake
 tests_lib_xengraft_backend_fake_SOURCES = tests/lib/fake_backend.c
 tests_lib_xengraft_backend_fake_CFLAGS = $(XG_CFLAGS)
 tests_lib_xengraft_backend_fake_LDFLAGS =
+
+# For the lab.
+check_PROGRAMS += tests/lab/soak
+tests_lab_soak_SOURCES = tests/lab/soak.c
+tests_lab_soak_LDADD = $(XG_RIG_LIBS) $(XL_LIBS) $(XEN_LIBS)
