@@ -4,9 +4,9 @@
  * called one after the other by one process, for under emulation starting a program costs as much as a swap. Run by
  * t-soak.sh in a real Dom0; never installed.
  *
- *     soak GUEST VDEV SWAPS OLD-VIRTUAL OLD-PARAVIRTUAL    the digests of the drivers that are not the newest
+ *     soak GUEST VDEV SWAPS SECONDS OLD-VIRTUAL OLD-PARAVIRTUAL    the digests of the drivers that are not the newest
  *
- * Says every hundred how far it is. A swap that was put back at its deadline is counted and tried again. Exit status: 0, or
+ * Ends after so many swaps, or when so many seconds are over (0: it has the time). Says every hundred how far it is. A swap that was put back at its deadline is counted and tried again. Exit status: 0, or
  * 1 when one failed in another way, or more than every fiftieth was put back.
  */
 #include <stdio.h>
@@ -17,15 +17,17 @@
 #include "dom0-tools/ops/ops.h"
 #include "hotswap/wait.h"
 
+#define DEADLINE_MS 5000	/* a busy emulated machine answers late */
+
 struct soak {
 	struct xg_ops ops;
 	const char *guest, *vdev, *old_virtual, *old_paravirtual;
-	unsigned long swaps, done, late;
+	unsigned long swaps, seconds, done, late;
 };
 
 static int to(struct soak *s, const char *driver, struct xg_err *err)
 {
-	const struct xg_swap_wish wish = { .driver = driver, .reason = "swap", .pin = true };
+	const struct xg_swap_wish wish = { .driver = driver, .reason = "swap", .pin = true, .deadline_ms = DEADLINE_MS };
 	struct xg_swapped done;
 
 	return xg_disk_swap(&s->ops, s->guest, s->vdev, &wish, &done, err);
@@ -53,7 +55,7 @@ static int to_old_paravirtual(struct soak *s, struct xg_err *err)
 
 static int back(struct soak *s, struct xg_err *err)
 {
-	const struct xg_swap_wish wish = { .reason = "rollback" };
+	const struct xg_swap_wish wish = { .reason = "rollback", .deadline_ms = DEADLINE_MS };
 	struct xg_swapped done;
 
 	return xg_disk_rollback(&s->ops, s->guest, s->vdev, &wish, &done, err);
@@ -62,7 +64,7 @@ static int back(struct soak *s, struct xg_err *err)
 /* There must be something to upgrade. */
 static int upgrade(struct soak *s, struct xg_err *err)
 {
-	const struct xg_swap_wish wish = { .reason = "upgrade" };
+	const struct xg_swap_wish wish = { .reason = "upgrade", .deadline_ms = DEADLINE_MS };
 	struct xg_guest *guest;
 	struct xg_device_row device;
 	struct xg_guest_row row;
@@ -81,12 +83,18 @@ static int (*const turn[])(struct soak *s, struct xg_err *err) = {
 	to_paravirtual, to_old_paravirtual, upgrade, to_virtual, back, to_old_virtual, upgrade, to_virtual,
 };
 
+static void far(const struct soak *s, uint64_t ms)
+{
+	printf("%lu swaps, %lu put back, in %llu s\n", s->done, s->late, (unsigned long long)ms / 1000);
+	fflush(stdout);
+}
+
 static int run(struct soak *s, struct xg_err *err)
 {
-	uint64_t began = xg_now_ms();
+	uint64_t began = xg_now_ms(), now = began;
 	int rc;
 
-	while (s->done < s->swaps) {
+	while (s->done < s->swaps && (!s->seconds || now - began < s->seconds * 1000)) {
 		rc = turn[s->done % (sizeof(turn) / sizeof(turn[0]))](s, err);
 		if (rc == -EAGAIN && ++s->late <= s->done / 50 + 20) {
 			printf("put back at swap %lu: %s\n", s->done, err->text);
@@ -94,11 +102,11 @@ static int run(struct soak *s, struct xg_err *err)
 		}
 		if (rc)
 			return xg_fail_in(err, "swap %lu", s->done);
+		now = xg_now_ms();
 		if (++s->done % 100 == 0)
-			printf("%lu swaps, %lu put back, in %llu s\n", s->done, s->late,
-			       (unsigned long long)(xg_now_ms() - began) / 1000);
-		fflush(stdout);
+			far(s, now - began);
 	}
+	far(s, now - began);
 	return 0;
 }
 
@@ -108,15 +116,16 @@ int main(int argc, char **argv)
 	struct soak s = { .late = 0 };
 	int rc;
 
-	if (argc != 6) {
-		fprintf(stderr, "usage: soak GUEST VDEV SWAPS OLD-VIRTUAL OLD-PARAVIRTUAL\n");
+	if (argc != 7) {
+		fprintf(stderr, "usage: soak GUEST VDEV SWAPS SECONDS OLD-VIRTUAL OLD-PARAVIRTUAL\n");
 		return 1;
 	}
 	s.guest = argv[1];
 	s.vdev = argv[2];
 	s.swaps = strtoul(argv[3], NULL, 10);
-	s.old_virtual = argv[4];
-	s.old_paravirtual = argv[5];
+	s.seconds = strtoul(argv[4], NULL, 10);
+	s.old_virtual = argv[5];
+	s.old_paravirtual = argv[6];
 	xg_interrupt_catch();
 	rc = xg_ops_open(&s.ops, &err);
 	if (!rc)
