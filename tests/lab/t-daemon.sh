@@ -335,7 +335,7 @@ saved_end()
 	umount /mnt/d
 }
 
-# To this host itself: for a while there are two domains of one UUID, and xl has other names for them.
+# Its disk is virtual before xl sends it, and has a backend again when the other domain runs.
 migrated()
 {
 	conf_write 60000
@@ -344,9 +344,7 @@ migrated()
 	until_true "one alone: paravirtual" modes_are paravirtual one
 	part_load one 0
 	before=$(xl domid one)
-	# The console's log is called as the domain is when it is made.
-	ln -sf guest-one.log /var/log/xen/console/guest-one--incoming.log
-	xl migrate -s '' one 'xl migrate-receive' >/tmp/save.out 2>&1 || { tail -n 20 /tmp/save.out; return 1; }
+	t_migrate one
 	grep "^xengraftd: save of domain $before: goes on .*, its disks are ready" $log
 	t_not t_same "domain id" "$(xl domid one)" "$before"
 	until_true "reconnected" grep -q "^xengraftd: reconnect of domain $(xl domid one): done in" $log
@@ -355,9 +353,7 @@ migrated()
 	mode_is one paravirtual
 	load_goes_on one
 	t_same "to virtual, reconnected, and back" "$(reasons_of one)" "policy reconnect policy"
-	# A domain whose memory somebody still has is listed without a name.
-	t_same domains "$(xl list | awk 'NR > 1 { print $1 }' | xargs)" "Domain-0 one"
-	t_not sh -c "xenstore-ls -f | grep -E '/(domain|vbd|libxl)/$before[/ ]'"
+	t_gone "$before"
 	t_same "backends: the kernel has it" "$(t_backends)" 0
 	load_ended_well one
 	came_back_once
@@ -379,8 +375,10 @@ came_back_once()
 # The guests' starts, not the daemon.
 wait_starts() { for n in 1 2 3 4; do lab-guest ready s$n; done; }
 
+# Each on a host that knows of no guest yet: they have the same names.
 for what; do
 	: >$log
+	rm -f /var/lib/xengraft/state.db*
 	t_case "$what" "$what"
 done
 t_end
