@@ -227,7 +227,12 @@ for guest; do
 	g=s-$type-$kernel-$vcpus
 	lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --mem 192 --tools || exit 99
 	t_case "$guest: saved and restored under verified load, $rounds times, in both modes" under_load
-	t_case "$guest: migrated to this host under verified load, in both modes" migrated
+	# Only by shadow page tables can Xen see what a PV guest writes while it is sent.
+	if [ "$type" = pv ] && ! xl info | grep -q '^virt_caps.* shadow'; then
+		t_skip "$guest: migrated to this host under verified load, in both modes" "Xen was built without shadow page tables"
+	else
+		t_case "$guest: migrated to this host under verified load, in both modes" migrated
+	fi
 	t_case "$guest: reconnect is killed at each step" killed
 	t_case "$guest: a checkpoint and a save that fails change nothing" in_place
 	t_case "$guest: an image older than the record, restored twice" old_image
