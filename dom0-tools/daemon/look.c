@@ -240,7 +240,7 @@ static size_t drop_gone(const struct xgd_view *v, struct xg_claim *claims, size_
 	size_t i, kept = 0;
 
 	for (i = 0; i < count; i++)
-		if (!claims[i].uuid[0] || xgd_domain_of(v, claims[i].uuid))
+		if (!claims[i].uuid[0] || xgd_domain_of(v, claims[i].uuid, UINT32_MAX))
 			claims[kept++] = claims[i];
 	return kept;
 }
@@ -296,7 +296,7 @@ static int look_guests(struct looking *l, struct xg_err *err)
 	if (!rc)
 		claim_count = drop_gone(l->view, claims, claim_count);
 	for (i = 0; !rc && i < count; i++) {
-		if (xgd_domain_of(l->view, guests[i].uuid))
+		if (xgd_domain_of(l->view, guests[i].uuid, guests[i].domid))
 			rc = look_guest(l, &guests[i], claims, claim_count, err);
 		else if (!guests[i].away)
 			l->view->strangers = true;

@@ -56,14 +56,15 @@ static const struct xgd_disk *disk_of(const struct xgd_view *v, const char *uuid
 	return NULL;
 }
 
-const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid)
+const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid, uint32_t domid)
 {
+	const struct xgd_domain *found = NULL;
 	size_t i;
 
 	for (i = 0; i < v->domain_count; i++)
-		if (!strcmp(v->domains[i].uuid, uuid))
-			return &v->domains[i];
-	return NULL;
+		if (!strcmp(v->domains[i].uuid, uuid) && (!found || v->domains[i].domid == domid))
+			found = &v->domains[i];
+	return found;
 }
 
 /* ---- A list's disks --------------------------------------------------------------------------------------------- */
@@ -131,7 +132,7 @@ static void plan_swap(struct planning *p, const struct xgd_disk *k, const struct
 
 static void plan_disk(struct planning *p, struct xgd_disk *k)
 {
-	const struct xgd_domain *d = xgd_domain_of(p->view, k->uuid);
+	const struct xgd_domain *d = xgd_domain_of(p->view, k->uuid, k->domid);
 	struct verdict v = judge(p->c, k, d);
 
 	snprintf(k->should, sizeof(k->should), "%s", v.mode ? v.mode : k->mode);
@@ -152,7 +153,7 @@ static const char *broken(const struct xgd_view *v, const struct xgd_domain *d)
 	for (i = 0; i < v->disk_count; i++) {
 		const struct xgd_disk *k = &v->disks[i];
 
-		if (!k->live || strcmp(k->uuid, d->uuid))
+		if (!k->live || xgd_domain_of(v, k->uuid, k->domid) != d)
 			continue;
 		policys = policys || !strcmp(k->wish, "auto");
 		if (k->domid != d->domid)

@@ -58,8 +58,11 @@ struct xgd_view {
 	bool strangers;		/* a guest is on record that is no more */
 };
 
-/* NULL: none has that UUID. */
-const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid);
+/*
+ * NULL: none has that UUID. While a guest moves from here to here two have it: the one on record, DOMID, is meant for as
+ * long as it is there.
+ */
+const struct xgd_domain *xgd_domain_of(const struct xgd_view *v, const char *uuid, uint32_t domid);
 
 enum xgd_verb { XGD_ATTACH, XGD_SWAP, XGD_RECONNECT, XGD_SWEEP };
 

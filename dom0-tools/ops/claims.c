@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Who has which target. Called by attach before and after it has put itself on record, and by the daemon. */
+/*
+ * Who has which target. Called by attach before and after it has put itself on record, by a swap that gives a disk without a
+ * backend another, and by the daemon.
+ */
 #include "dom0-tools/ops/claims.h"
 
 #include <linux/major.h>
@@ -75,19 +78,33 @@ static int claims_add(struct claims *c, const struct xg_claim *claim, struct xg_
 	return 0;
 }
 
+static bool is_away(const struct xg_guest_row *guests, size_t count, const char *uuid)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(guests[i].uuid, uuid))
+			return guests[i].away != 0;
+	return false;
+}
+
+/* A guest that is away has let go, for it may never come back: one that does asks again when it is reconnected. */
 static int claims_ours(struct claims *c, struct xg_state *state, struct xg_err *err)
 {
 	struct xg_device_row *rows xg_auto_free = NULL;
-	size_t count, i;
+	struct xg_guest_row *guests xg_auto_free = NULL;
+	size_t count = 0, guest_count = 0, i;
 	int rc = xg_state_device_list(state, NULL, &rows, &count, err);
 
+	if (!rc)
+		rc = xg_state_guest_list(state, &guests, &guest_count, err);
 	for (i = 0; !rc && i < count; i++) {
 		struct xg_claim claim = {
 			.devid = rows[i].devid, .writes = !rows[i].read_only, .shared = rows[i].shared,
 		};
 
 		memcpy(claim.uuid, rows[i].uuid, sizeof(claim.uuid));
-		if (!xg_target_id(rows[i].target, &claim.id))
+		if (!is_away(guests, guest_count, claim.uuid) && !xg_target_id(rows[i].target, &claim.id))
 			rc = claims_add(c, &claim, err);
 	}
 	return rc;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "dom0-tools/ops/backend_kind.h"
+#include "dom0-tools/ops/claims.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/ops.h"
 #include "dom0-tools/ops/teardown.h"
@@ -155,6 +156,9 @@ static int check_backend(struct swap *w, struct xg_err *err)
 	bool lives;
 	int rc = w->from_kind->lives(w->s->ops->store, w->from, &lives, err);
 
+	/* While its guest was away another disk may have got the target. */
+	if (!rc && !lives)
+		rc = xg_claims_check(w->s->ops, w->from.domid, &w->row, err);
 	if (!rc)
 		w->replay = !lives || w->wish->force;
 	return rc;

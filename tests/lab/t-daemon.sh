@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save.
-# The last two want a second --disk of 600 MiB, for the guest.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save migrated.
+# saved and before_save want a --disk of 600 MiB beside it, for the guest.
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
@@ -59,6 +59,7 @@ modes_are() { t_mode=$1; shift; for t_g; do mode_is "$t_g" "$t_mode" || return 1
 disks_are() { [ "$(xengraft disk-list --json | grep -c '"state": "live"')" = "$1" ]; }
 # Nothing runs and nothing is wanted any more.
 at_rest() { xengraft daemon status --json | grep -q '"jobs": \[\]'; }
+reasons_of() { xengraft history --json "$1" | sed -n 's/.*"reason": "\([^"]*\)".*/\1/p' | xargs; }
 swaps_of() { xengraft history --json "$1" | grep -c '"reason"' || :; }
 
 t_clear_up()
@@ -330,6 +331,36 @@ before_save()
 
 saved_end()
 {
+	came_back_once
+	umount /mnt/d
+}
+
+# Its disk is virtual before xl sends it, and has a backend again when the other domain runs.
+migrated()
+{
+	conf_write 60000
+	daemon_start
+	guest_start one --mem 192
+	until_true "one alone: paravirtual" modes_are paravirtual one
+	part_load one 0
+	before=$(xl domid one)
+	t_migrate one
+	grep "^xengraftd: save of domain $before: goes on .*, its disks are ready" $log
+	t_not t_same "domain id" "$(xl domid one)" "$before"
+	until_true "reconnected" grep -q "^xengraftd: reconnect of domain $(xl domid one): done in" $log
+	until_true "paravirtual again" daemon_sees mode paravirtual
+	until_true "rest" at_rest
+	mode_is one paravirtual
+	load_goes_on one
+	t_same "to virtual, reconnected, and back" "$(reasons_of one)" "policy reconnect policy"
+	t_gone "$before"
+	t_same "backends: the kernel has it" "$(t_backends)" 0
+	load_ended_well one
+	came_back_once
+}
+
+came_back_once()
+{
 	t_same "attaches" "$(done_jobs 'attach of xvdb')" 1
 	t_not grep -E '(sweep|reconnect).*once more' $log
 	xengraft history one
@@ -339,14 +370,15 @@ saved_end()
 	xengraft withdraw --forget one
 	until_true "all swept" disks_are 0
 	daemon_stop
-	umount /mnt/d
 }
 
 # The guests' starts, not the daemon.
 wait_starts() { for n in 1 2 3 4; do lab-guest ready s$n; done; }
 
+# Each on a host that knows of no guest yet: they have the same names.
 for what; do
 	: >$log
+	rm -f /var/lib/xengraft/state.db*
 	t_case "$what" "$what"
 done
 t_end

@@ -85,6 +85,32 @@ t_settle()
 	until [ "$t_before" = "$(t_traces)" ]; do t_before=$(t_traces); sleep 2; done
 }
 
+# What is left of a domain that is no more: Xen keeps it as long as somebody has its memory mapped.
+t_left()
+{
+	xl list | awk -v id="$1" '$2 == id'
+	xenstore-ls -f | grep -E "/(domain|vbd|libxl)/$1[/ ]" || :
+}
+
+# t_gone DOMID: waits until nothing of it is left.
+t_gone()
+{
+	t_tries=120
+	while t_rest=$(t_left "$1") && [ -n "$t_rest" ]; do
+		[ $t_tries -gt 0 ] || { echo "left of domain $1: $t_rest"; return 1; }
+		t_tries=$((t_tries - 1))
+		sleep 1
+	done
+}
+
+# t_migrate GUEST: to this host itself. For a while there are two domains of one UUID, and xl has other names for them.
+t_migrate()
+{
+	# xenconsoled calls its log as the domain is called when it is made.
+	ln -sf "guest-$1.log" "/var/log/xen/console/guest-$1--incoming.log"
+	xl migrate -s '' "$1" 'xl migrate-receive' >/tmp/migrate.out 2>&1 || { tail -n 20 /tmp/migrate.out; return 1; }
+}
+
 # The guest's log since the kernel came up: nothing of it may be a warning.
 t_guest_log_clean()
 {

@@ -5,6 +5,15 @@
 # /root/in.
 # shellcheck disable=SC2016 # text for the guest
 . "${0%/*}/t-lib.sh"
+. "${0%/*}/t-load.sh"
+
+loop=$(t_loop /root/load.img 64)
+
+t_clear_up()
+{
+	load_kill "$g"
+	xengraft disk-detach --force "$g" xvdb >/dev/null 2>&1 || :
+}
 
 node() { echo "/local/domain/$(xl domid "$1")/data/xengraft"; }
 ko='/root/in/xengraft-$(uname -r).ko'
@@ -67,6 +76,29 @@ detaches()
 	xengraft disk-detach "$1" xvdb
 	lab-guest exec "$1" 'test ! -e /dev/xvdb'
 	e2fsck -fn /root/m.img
+}
+
+history_last() { xengraft history --json "$1" xvdb | sed -n "s/.*$2,.*/\1/p" | tail -n 1; }
+
+# The guest's own module holds, replays and changes sides as the installed personality does.
+swapped_under_load()
+{
+	xengraft disk-attach "$1" "$loop,raw,xvdb,rw" | grep 'by its own module'
+	load_start "$1"
+	for mode in paravirtual virtual virtual paravirtual virtual; do
+		xengraft swap "$1" xvdb $mode --timeout 5000
+		load_runs "$1"
+	done
+	load_goes_on "$1"
+	kill -KILL "$(xengraft status --json "$1" xvdb | sed -n 's/^ *"backend_pid": \([0-9]*\),*/\1/p')"
+	xengraft swap "$1" xvdb paravirtual
+	load_goes_on "$1"
+	load_ended_well "$1"
+	t_same reason "$(history_last "$1" '"reason": "\(.*\)"')" replace
+	replayed=$(history_last "$1" '"replayed": \([0-9]*\)')
+	echo "NOTE replayed: $replayed"
+	[ "$replayed" -gt 0 ]
+	xengraft disk-detach "$1" xvdb
 }
 
 unloads()
@@ -141,7 +173,7 @@ for guest; do
 	g=m-$type-$kernel-$vcpus
 	cp $t_in/disk.img /root/m.img
 	module=$(echo $t_in/xengraft-"$kernel".*.ko)
-	if ! lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --file "$module"; then
+	if ! lab-guest start "$g" --type "$type" --kernel "$kernel" --vcpus "$vcpus" --tools --file "$module"; then
 		echo "FAIL $guest: the guest did not start"
 		t_failed=$((t_failed + 1))
 		continue
@@ -153,6 +185,7 @@ for guest; do
 	t_case "$guest: two more disks" several_disks "$g"
 	t_case "$guest: it cannot be unloaded with a disk" stays_while_used "$g"
 	t_case "$guest: detach, fsck clean" detaches "$g"
+	t_case "$guest: swapped in both directions under verified load, and a killed backend replaced" swapped_under_load "$g"
 	t_case "$guest: it unloads" unloads "$g"
 	t_case "$guest: loaded anew it is found where it is now" comes_again "$g"
 	t_case "$guest: ten rounds; to withdraw forgets the module and leaves it alone" withdrawing_leaves_it "$g"
@@ -161,4 +194,5 @@ for guest; do
 	t_case "$guest: the guest's log has no warning" t_guest_log_clean "$g"
 	lab-guest stop "$g"
 done
+losetup -d "$loop"
 t_end

@@ -264,6 +264,46 @@ START_TEST(plan_of_guests_that_are_gone)
 }
 END_TEST
 
+/* While a guest moves from here to here: the domain on record counts, whichever of the two comes first. */
+START_TEST(plan_of_a_guest_with_a_twin)
+{
+	struct xgd_domain domains[2];
+	struct xgd_disk disk = {
+		.uuid = A, .domid = 5, .devid = 51728, .mode = "paravirtual", .wish = "auto", .live = true, .device = true,
+		.lives = true,
+	};
+	struct xgd_view view = { domains, 2, &disk, 1, false };
+	struct xgd_config c = config_settling();
+	struct xgd_want *wants;
+	size_t count;
+
+	domains[_i] = (struct xgd_domain){ .domid = 5, .uuid = A, .ready = true, .saving = true };
+	domains[!_i] = (struct xgd_domain){ .domid = 6, .uuid = A };
+	ck_assert_int_eq(xgd_plan(&c, &view, &wants, &count, NULL), 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(wants[0].verb, XGD_SWAP);
+	ck_assert_uint_eq(wants[0].domid, 5);
+	ck_assert_str_eq(wants[0].mode, "virtual");
+	free(wants);
+
+	/* It is suspended, and the other one runs: nothing can be done until it is gone. */
+	domains[_i].ready = false;
+	domains[!_i].ready = true;
+	disk.lives = false;
+	ck_assert_int_eq(xgd_plan(&c, &view, &wants, &count, NULL), 0);
+	ck_assert_uint_eq(count, 0);
+	free(wants);
+
+	view.domains = &domains[!_i];
+	view.domain_count = 1;
+	ck_assert_int_eq(xgd_plan(&c, &view, &wants, &count, NULL), 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(wants[0].verb, XGD_RECONNECT);
+	ck_assert_uint_eq(wants[0].domid, 6);
+	free(wants);
+}
+END_TEST
+
 /* Twins while a guest moves from here to here, and more disks than a plan has room for: no harm. */
 START_TEST(plan_is_bounded)
 {
@@ -730,6 +770,7 @@ int main(void)
 	tcase_add_loop_test(t, plan_of_a_disk, 0, ROWS(disk_rows));
 	tcase_add_loop_test(t, plan_of_an_item, 0, ROWS(item_rows));
 	tcase_add_test(t, plan_of_guests_that_are_gone);
+	tcase_add_loop_test(t, plan_of_a_guest_with_a_twin, 0, 2);
 	tcase_add_test(t, plan_is_bounded);
 	tcase_add_test(t, queue_one_a_guest_and_so_many_at_once);
 	tcase_add_test(t, queue_waits_as_long_as_it_has_to_be_wanted);

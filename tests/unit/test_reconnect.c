@@ -273,6 +273,39 @@ static void copies(int from, int count)
 	}
 }
 
+/* Nobody tells whether it was saved or destroyed: its target is free. */
+START_TEST(guest_that_is_away_has_no_target)
+{
+	OK(attach);
+	copies(1, 1);
+	(void)rig_ask("INSERT INTO device SELECT 'copy-001', devid, vdev, target, mode, read_only, va, text_pages, data_pages,"
+		      " entry, digest, driver, version, state, since, data_va, half, wish, shared FROM device");
+	OK(detach);
+	OK(attach);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM device"), 2);
+	(void)rig_ask("DELETE FROM device WHERE uuid = 'copy-001'");
+	(void)rig_ask("DELETE FROM guest WHERE uuid = 'copy-001'");
+	take_away();
+}
+END_TEST
+
+START_TEST(target_that_another_disk_has_meanwhile_is_not_given_back)
+{
+	OK(attach);
+	fake_host->gone = true;
+	OK(rig_sweep);
+	fake_host->gone = false;
+	fake_guest_restore(9);
+	fake_store_set("/local/domain/0/backend/vbd/3/51712/params", rig.spec.target);
+	FAILS(reconnect, -EBUSY, "is in use by a disk of xl's in domain 3");
+	ck_assert_int_eq(half(), 0);
+	fake_store_forget("/local/domain/0/backend/vbd/3");
+	OK(reconnect);
+	ck_assert_int_eq(half(), 1);
+	take_away();
+}
+END_TEST
+
 START_TEST(guest_that_is_away_is_forgotten_by_name_or_uuid)
 {
 	OK(attach);
@@ -328,6 +361,8 @@ int main(void)
 	tcase_add_test(t, personality_that_has_not_noticed_is_not_spoken_to);
 	tcase_add_test(t, second_domain_of_the_uuid_is_refused);
 	tcase_add_test(t, guest_that_is_worked_on_is_not_swept);
+	tcase_add_test(t, guest_that_is_away_has_no_target);
+	tcase_add_test(t, target_that_another_disk_has_meanwhile_is_not_given_back);
 	tcase_add_test(t, guest_that_is_away_is_forgotten_by_name_or_uuid);
 	tcase_add_test(t, so_many_that_are_away_are_kept);
 	suite_add_tcase(s, t);
