@@ -5,19 +5,20 @@
  */
 #include "hotswap/state.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "hotswap/query.h"
 #include "hotswap/wait.h"
 
 #define BUSY_TIMEOUT_MS 5000
 #define SCHEMA_VERSION 4
-#define STATE_ROWS_MAX 65536	/* a host has tens of guests with a handful of disks */
 
 struct xg_state {
 	sqlite3 *db;
 };
+
+#define COLUMNS(what, columns, size) { what, columns, sizeof(columns) / sizeof((columns)[0]), size }
 
 /* MORE: the columns of `next` that came later. */
 #define SWAP_TABLES(more) \
@@ -113,14 +114,9 @@ void xg_state_close(struct xg_state *s)
 	free(s);
 }
 
-static int state_fail(struct xg_state *s, struct xg_err *err)
-{
-	return xg_fail(err, EIO, "state database: %s", sqlite3_errmsg(s->db));
-}
-
 static int state_exec(struct xg_state *s, const char *sql, struct xg_err *err)
 {
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : state_fail(s, err);
+	return xg_db_exec(s->db, sql, err);
 }
 
 /* The end of a transaction: all of it, or nothing when RC or the commit itself says so. */
@@ -139,7 +135,7 @@ static int state_version(struct xg_state *s, const char *path, struct xg_err *er
 	int version = -1, rc = 0;
 
 	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK)
-		return state_fail(s, err);
+		return xg_db_fail(s->db, err);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		version = sqlite3_column_int(st, 0);
 	else
@@ -166,7 +162,7 @@ static int state_create(struct xg_state *s, struct xg_err *err)
 	       xg_now_ms() < end)
 		sqlite3_sleep(5);
 	if (rc != SQLITE_OK)
-		return state_fail(s, err);
+		return xg_db_fail(s->db, err);
 	rc = state_exec(s, "BEGIN IMMEDIATE", err);
 	return rc ? rc : state_end(s, state_exec(s, schema, err), err);
 }
@@ -213,237 +209,78 @@ int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 	return 0;
 }
 
-/* ---- One statement: prepared, bound in order, stepped ------------------------------------------------------ */
-
-struct query {
-	struct xg_state *s;
-	sqlite3_stmt *st;
-	int bound, column;
-	bool strange;		/* a blob was not of the size that this program writes */
-};
-
-static int query_open(struct xg_state *s, struct query *q, const char *sql, struct xg_err *err)
-{
-	*q = (struct query){ .s = s };
-	return sqlite3_prepare_v2(s->db, sql, -1, &q->st, NULL) == SQLITE_OK ? 0 : state_fail(s, err);
-}
-
-static void bind_text(struct query *q, const char *text)
-{
-	sqlite3_bind_text(q->st, ++q->bound, text, -1, SQLITE_TRANSIENT);
-}
-
-static void bind_u64(struct query *q, uint64_t v)
-{
-	sqlite3_bind_int64(q->st, ++q->bound, (sqlite3_int64)v);
-}
-
-static void bind_blob(struct query *q, const void *bytes, size_t size)
-{
-	sqlite3_bind_blob(q->st, ++q->bound, bytes, size, SQLITE_TRANSIENT);
-}
-
-static void take_text(struct query *q, char *buf, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(q->st, q->column++);
-
-	snprintf(buf, size, "%s", text ? (const char *)text : "");
-}
-
-static uint64_t take_u64(struct query *q)
-{
-	return (uint64_t)sqlite3_column_int64(q->st, q->column++);
-}
-
-static void take_blob(struct query *q, void *buf, size_t size)
-{
-	const void *bytes = sqlite3_column_blob(q->st, q->column);
-	size_t have = sqlite3_column_bytes(q->st, q->column++);
-
-	if (bytes && have == size)
-		memcpy(buf, bytes, size);
-	else
-		q->strange = true;
-}
-
-/* 1: a row is there; 0: none (left). */
-static int query_row(struct query *q, struct xg_err *err)
-{
-	int rc = sqlite3_step(q->st);
-
-	q->column = 0;
-	if (rc == SQLITE_ROW)
-		return 1;
-	return rc == SQLITE_DONE ? 0 : state_fail(q->s, err);
-}
-
-static int query_run(struct query *q, struct xg_err *err)
-{
-	int rc = query_row(q, err);
-
-	sqlite3_finalize(q->st);
-	return rc < 0 ? rc : 0;
-}
-
-static int row_strange(struct xg_err *err)
-{
-	return xg_fail(err, EPROTO, "state database: a row of another version of this program");
-}
-
-/* A get: one row or -ENOENT. */
-static int query_one(struct query *q, void *row, void (*take)(struct query *, void *), const char *what,
-		     struct xg_err *err)
-{
-	int rc = query_row(q, err);
-
-	if (rc == 1)
-		take(q, row);
-	sqlite3_finalize(q->st);
-	if (rc == 0)
-		return xg_fail(err, ENOENT, "no %s in the state database", what);
-	if (rc == 1 && q->strange)
-		return row_strange(err);
-	return rc < 0 ? rc : 0;
-}
-
-static int query_all(struct query *q, size_t size, void (*take)(struct query *, void *), void **ret,
-		     size_t *ret_count, struct xg_err *err)
-{
-	size_t count = 0, room = 0;
-	char *rows = NULL, *more;
-	int rc;
-
-	while ((rc = query_row(q, err)) == 1 && count < STATE_ROWS_MAX) {
-		if (count == room) {
-			room = room ? room * 2 : 8;
-			more = realloc(rows, room * size);
-			if (!more) {
-				rc = xg_fail_errno(err, ENOMEM, "%zu rows", room);
-				break;
-			}
-			rows = more;
-		}
-		memset(rows + count * size, 0, size);
-		take(q, rows + count++ * size);
-	}
-	sqlite3_finalize(q->st);
-	if (rc >= 0 && q->strange)
-		rc = row_strange(err);
-	if (rc < 0) {
-		free(rows);
-		return rc;
-	}
-	*ret = rows;
-	*ret_count = count;
-	return 0;
-}
-
 /* ---- guest --------------------------------------------------------------------------------------------------- */
 
-#define GUEST_COLUMNS "uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root, levels," \
-	" phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version, data_va, module, boot, away"
+#define GUEST(member) XG_FIELD(struct xg_guest_row, member)
 
-static void guest_take(struct query *q, void *to)
-{
-	struct xg_guest_row *row = to;
+static const struct xg_column guest_columns[] = {
+	{ "uuid", XG_COLUMN_TEXT, GUEST(uuid), 0 },
+	{ "domid", XG_COLUMN_NUMBER, GUEST(domid), 0 },
+	{ "name", XG_COLUMN_TEXT, GUEST(name), 0 },
+	{ "os", XG_COLUMN_TEXT, GUEST(os.name), 0 },
+	{ "release", XG_COLUMN_TEXT, GUEST(os.release), 0 },
+	{ "build_id", XG_COLUMN_TEXT, GUEST(os.build_id), 0 },
+	{ "arch", XG_COLUMN_TEXT, GUEST(os.arch), 0 },
+	{ "vmcoreinfo", XG_COLUMN_NUMBER, GUEST(os.vmcoreinfo.n), 0 },
+	{ "vmcoreinfo_bytes", XG_COLUMN_NUMBER, GUEST(os.vmcoreinfo_bytes), 0 },
+	{ "root", XG_COLUMN_NUMBER, GUEST(os.root.n), 0 },
+	{ "levels", XG_COLUMN_NUMBER, GUEST(os.levels), 0 },
+	{ "phys_base", XG_COLUMN_NUMBER, GUEST(os.phys_base), 0 },
+	{ "kaslr_offset", XG_COLUMN_NUMBER, GUEST(os.kaslr_offset), 0 },
+	{ "symbols", XG_COLUMN_NUMBER, GUEST(os.symbols), 0 },
+	{ "va", XG_COLUMN_NUMBER, GUEST(core.va.v), 0 },
+	{ "text_pages", XG_COLUMN_NUMBER, GUEST(core.text_pages), 0 },
+	{ "data_pages", XG_COLUMN_NUMBER, GUEST(core.data_pages), 0 },
+	{ "digest", XG_COLUMN_TEXT, GUEST(digest), 0 },
+	{ "version", XG_COLUMN_TEXT, GUEST(version), 0 },
+	{ "data_va", XG_COLUMN_NUMBER, GUEST(core.data_va.v), 0 },
+	{ "module", XG_COLUMN_FLAG, GUEST(core.module), 0 },
+	{ "boot", XG_COLUMN_TEXT, GUEST(boot), 0 },
+	{ "away", XG_COLUMN_NUMBER, GUEST(away), 0 },
+};
 
-	*row = (struct xg_guest_row){ .domid = 0 };
-	take_text(q, row->uuid, sizeof(row->uuid));
-	row->domid = take_u64(q);
-	take_text(q, row->name, sizeof(row->name));
-	take_text(q, row->os.name, sizeof(row->os.name));
-	take_text(q, row->os.release, sizeof(row->os.release));
-	take_text(q, row->os.build_id, sizeof(row->os.build_id));
-	take_text(q, row->os.arch, sizeof(row->os.arch));
-	row->os.vmcoreinfo = XG_GFN(take_u64(q));
-	row->os.vmcoreinfo_bytes = take_u64(q);
-	row->os.root = XG_GFN(take_u64(q));
-	row->os.levels = take_u64(q);
-	row->os.phys_base = take_u64(q);
-	row->os.kaslr_offset = take_u64(q);
-	row->os.symbols = take_u64(q);
-	row->core.va = XG_GVA(take_u64(q));
-	row->core.text_pages = take_u64(q);
-	row->core.data_pages = take_u64(q);
-	take_text(q, row->digest, sizeof(row->digest));
-	take_text(q, row->version, sizeof(row->version));
-	row->core.data_va = XG_GVA(take_u64(q));
-	row->core.module = take_u64(q);
-	take_text(q, row->boot, sizeof(row->boot));
-	row->away = (int64_t)take_u64(q);
-}
+static const struct xg_columns guests = COLUMNS("guest", guest_columns, sizeof(struct xg_guest_row));
 
 int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row *ret, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "SELECT " GUEST_COLUMNS " FROM guest WHERE uuid = ?", err);
+	struct xg_query q;
+	int rc = xg_rows_select(s->db, &q, &guests, "FROM guest WHERE uuid = ?", err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	return query_one(&q, ret, guest_take, "guest", err);
+	xg_bind_text(&q, uuid);
+	return xg_rows_one(&q, &guests, ret, err);
 }
 
 int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "INSERT OR REPLACE INTO guest(" GUEST_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, row->uuid);
-	bind_u64(&q, row->domid);
-	bind_text(&q, row->name);
-	bind_text(&q, row->os.name);
-	bind_text(&q, row->os.release);
-	bind_text(&q, row->os.build_id);
-	bind_text(&q, row->os.arch);
-	bind_u64(&q, row->os.vmcoreinfo.n);
-	bind_u64(&q, row->os.vmcoreinfo_bytes);
-	bind_u64(&q, row->os.root.n);
-	bind_u64(&q, row->os.levels);
-	bind_u64(&q, row->os.phys_base);
-	bind_u64(&q, row->os.kaslr_offset);
-	bind_u64(&q, row->os.symbols);
-	bind_u64(&q, row->core.va.v);
-	bind_u64(&q, row->core.text_pages);
-	bind_u64(&q, row->core.data_pages);
-	bind_text(&q, row->digest);
-	bind_text(&q, row->version);
-	bind_u64(&q, row->core.data_va.v);
-	bind_u64(&q, row->core.module);
-	bind_text(&q, row->boot);
-	bind_u64(&q, (uint64_t)row->away);
-	return query_run(&q, err);
-}
-
-static void uuid_take(struct query *q, void *to)
-{
-	take_text(q, to, XG_UUID_TEXT);
+	return xg_rows_put(s->db, &guests, "INSERT OR REPLACE INTO guest", row, err);
 }
 
 int xg_state_away_longest(struct xg_state *s, unsigned int keep, char ret[XG_UUID_TEXT], struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "SELECT uuid FROM guest WHERE away != 0 ORDER BY away DESC, uuid LIMIT 1 OFFSET ?", err);
+	static const struct xg_column uuid[] = { { "uuid", XG_COLUMN_TEXT, 0, XG_UUID_TEXT, 0 } };
+	static const struct xg_columns uuids = COLUMNS("guest that is away", uuid, XG_UUID_TEXT);
+	struct xg_query q;
+	int rc = xg_rows_select(s->db, &q, &uuids,
+				"FROM guest WHERE away != 0 ORDER BY away DESC, uuid LIMIT 1 OFFSET ?", err);
 
 	if (rc)
 		return rc;
-	bind_u64(&q, keep);
-	return query_one(&q, ret, uuid_take, "guest that is away", err);
+	xg_bind_u64(&q, keep);
+	return xg_rows_one(&q, &uuids, ret, err);
 }
 
 /* Runs SQL, whose only parameters are the UUID (once or several times). */
 static int uuid_run(struct xg_state *s, const char *sql, const char *uuid, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, sql, err);
+	struct xg_query q;
+	int rc = xg_query_open(s->db, &q, sql, err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	return query_run(&q, err);
+	xg_bind_text(&q, uuid);
+	return xg_query_run(&q, err);
 }
 
 int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *err)
@@ -465,12 +302,12 @@ int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *e
 
 int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *ret_count, struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	void *rows;
-	int rc = query_open(s, &q, "SELECT " GUEST_COLUMNS " FROM guest ORDER BY domid, uuid", err);
+	int rc = xg_rows_select(s->db, &q, &guests, "FROM guest ORDER BY domid, uuid", err);
 
 	if (!rc)
-		rc = query_all(&q, sizeof(**ret), guest_take, &rows, ret_count, err);
+		rc = xg_rows_all(&q, &guests, &rows, ret_count, err);
 	if (!rc)
 		*ret = rows;
 	return rc;
@@ -478,113 +315,78 @@ int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *r
 
 /* ---- device -------------------------------------------------------------------------------------------------- */
 
-#define DEVICE_COLUMNS "uuid, devid, vdev, target, mode, read_only, va, text_pages, data_pages, entry," \
-	" digest, driver, version, state, since, data_va, half, wish, shared"
+#define DEVICE(member) XG_FIELD(struct xg_device_row, member)
 
-static void device_take(struct query *q, void *to)
-{
-	struct xg_device_row *row = to;
+static const struct xg_column device_columns[] = {
+	{ "uuid", XG_COLUMN_TEXT, DEVICE(uuid), 0 },
+	{ "devid", XG_COLUMN_NUMBER, DEVICE(devid), 0 },
+	{ "vdev", XG_COLUMN_TEXT, DEVICE(vdev), 0 },
+	{ "target", XG_COLUMN_TEXT, DEVICE(target), 0 },
+	{ "mode", XG_COLUMN_TEXT, DEVICE(mode), 0 },
+	{ "read_only", XG_COLUMN_FLAG, DEVICE(read_only), 0 },
+	{ "va", XG_COLUMN_NUMBER, DEVICE(device.va.v), 0 },
+	{ "text_pages", XG_COLUMN_NUMBER, DEVICE(device.text_pages), 0 },
+	{ "data_pages", XG_COLUMN_NUMBER, DEVICE(device.data_pages), 0 },
+	{ "entry", XG_COLUMN_BLOB, DEVICE(device.entry), 0 },
+	{ "digest", XG_COLUMN_TEXT, DEVICE(digest), 0 },
+	{ "driver", XG_COLUMN_TEXT, DEVICE(driver), 0 },
+	{ "version", XG_COLUMN_TEXT, DEVICE(version), 0 },
+	{ "state", XG_COLUMN_TEXT, DEVICE(state), 0 },
+	{ "since", XG_COLUMN_NUMBER, DEVICE(since), 0 },
+	{ "data_va", XG_COLUMN_NUMBER, DEVICE(device.data_va.v), 0 },
+	{ "half", XG_COLUMN_NUMBER, DEVICE(device.half), 0 },
+	{ "wish", XG_COLUMN_TEXT, DEVICE(wish), 0 },
+	{ "shared", XG_COLUMN_FLAG, DEVICE(shared), 0 },
+};
 
-	*row = (struct xg_device_row){ .devid = 0 };
-	take_text(q, row->uuid, sizeof(row->uuid));
-	row->devid = take_u64(q);
-	take_text(q, row->vdev, sizeof(row->vdev));
-	take_text(q, row->target, sizeof(row->target));
-	take_text(q, row->mode, sizeof(row->mode));
-	row->read_only = take_u64(q);
-	row->device.va = XG_GVA(take_u64(q));
-	row->device.text_pages = take_u64(q);
-	row->device.data_pages = take_u64(q);
-	take_blob(q, row->device.entry, sizeof(row->device.entry));
-	take_text(q, row->digest, sizeof(row->digest));
-	take_text(q, row->driver, sizeof(row->driver));
-	take_text(q, row->version, sizeof(row->version));
-	take_text(q, row->state, sizeof(row->state));
-	row->since = take_u64(q);
-	row->device.data_va = XG_GVA(take_u64(q));
-	row->device.half = take_u64(q) != 0;
-	take_text(q, row->wish, sizeof(row->wish));
-	row->shared = take_u64(q);
-}
+static const struct xg_columns devices = COLUMNS("device", device_columns, sizeof(struct xg_device_row));
 
-/* SQL selects DEVICE_COLUMNS. */
-static int device_row_get(struct xg_state *s, const char *sql, const char *uuid, uint32_t devid,
+/* FROM: "FROM device" or "FROM next", and which. */
+static int device_row_get(struct xg_state *s, const char *from, const char *uuid, uint32_t devid,
 			  struct xg_device_row *ret, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, sql, err);
+	struct xg_query q;
+	int rc = xg_rows_select(s->db, &q, &devices, from, err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	bind_u64(&q, devid);
-	return query_one(&q, ret, device_take, "device", err);
+	xg_bind_text(&q, uuid);
+	xg_bind_u64(&q, devid);
+	return xg_rows_one(&q, &devices, ret, err);
 }
 
 int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
 			struct xg_err *err)
 {
-	return device_row_get(s, "SELECT " DEVICE_COLUMNS " FROM device WHERE uuid = ? AND devid = ?", uuid, devid, ret,
-			      err);
+	return device_row_get(s, "FROM device WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
 
 int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err)
 {
-	return device_row_get(s, "SELECT " DEVICE_COLUMNS " FROM next WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
+	return device_row_get(s, "FROM next WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
-
-static int device_row_put(struct xg_state *s, const char *sql, const struct xg_device_row *row, struct xg_err *err)
-{
-	struct query q;
-	int rc = query_open(s, &q, sql, err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, row->uuid);
-	bind_u64(&q, row->devid);
-	bind_text(&q, row->vdev);
-	bind_text(&q, row->target);
-	bind_text(&q, row->mode);
-	bind_u64(&q, row->read_only);
-	bind_u64(&q, row->device.va.v);
-	bind_u64(&q, row->device.text_pages);
-	bind_u64(&q, row->device.data_pages);
-	bind_blob(&q, row->device.entry, sizeof(row->device.entry));
-	bind_text(&q, row->digest);
-	bind_text(&q, row->driver);
-	bind_text(&q, row->version);
-	bind_text(&q, row->state);
-	bind_u64(&q, row->since);
-	bind_u64(&q, row->device.data_va.v);
-	bind_u64(&q, row->device.half);
-	bind_text(&q, row->wish);
-	bind_u64(&q, row->shared);
-	return query_run(&q, err);
-}
-
-#define DEVICE_VALUES ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
 {
-	return device_row_put(s, "INSERT OR REPLACE INTO device(" DEVICE_COLUMNS DEVICE_VALUES, row, err);
+	return xg_rows_put(s->db, &devices, "INSERT OR REPLACE INTO device", row, err);
 }
 
 int xg_state_next_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
 {
-	return device_row_put(s, "INSERT OR REPLACE INTO next(" DEVICE_COLUMNS DEVICE_VALUES, row, err);
+	return xg_rows_put(s->db, &devices, "INSERT OR REPLACE INTO next", row, err);
 }
 
 /* Runs SQL, whose parameters are a device's UUID and id. */
 static int device_run(struct xg_state *s, const char *sql, const char *uuid, uint32_t devid, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, sql, err);
+	struct xg_query q;
+	int rc = xg_query_open(s->db, &q, sql, err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	bind_u64(&q, devid);
-	return query_run(&q, err);
+	xg_bind_text(&q, uuid);
+	xg_bind_u64(&q, devid);
+	return xg_query_run(&q, err);
 }
 
 int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
@@ -610,16 +412,16 @@ int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid,
 int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_row **ret, size_t *ret_count,
 			 struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	void *rows;
-	int rc = query_open(s, &q, "SELECT " DEVICE_COLUMNS " FROM device WHERE ?1 IS NULL OR uuid = ?1"
-			    " ORDER BY uuid, devid", err);
+	int rc = xg_rows_select(s->db, &q, &devices,
+				"FROM device WHERE ?1 IS NULL OR uuid = ?1 ORDER BY uuid, devid", err);
 
 	if (rc)
 		return rc;
 	if (uuid)
-		bind_text(&q, uuid);
-	rc = query_all(&q, sizeof(**ret), device_take, &rows, ret_count, err);
+		xg_bind_text(&q, uuid);
+	rc = xg_rows_all(&q, &devices, &rows, ret_count, err);
 	if (!rc)
 		*ret = rows;
 	return rc;
@@ -628,28 +430,28 @@ int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_
 /* ---- unwanted ------------------------------------------------------------------------------------------------ */
 
 /* SQL's parameters are a guest's UUID and domain id, and a device's id. */
-static int unwanted_open(struct xg_state *s, struct query *q, const char *sql, const char *uuid, uint32_t domid,
+static int unwanted_open(struct xg_state *s, struct xg_query *q, const char *sql, const char *uuid, uint32_t domid,
 			 uint32_t devid, struct xg_err *err)
 {
-	int rc = query_open(s, q, sql, err);
+	int rc = xg_query_open(s->db, q, sql, err);
 
 	if (rc)
 		return rc;
-	bind_text(q, uuid);
-	bind_u64(q, domid);
-	bind_u64(q, devid);
+	xg_bind_text(q, uuid);
+	xg_bind_u64(q, domid);
+	xg_bind_u64(q, devid);
 	return 0;
 }
 
 int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool unwanted,
 			  struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	int rc = unwanted_open(s, &q, unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
 			       "DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid, devid, err);
 
 	if (!rc)
-		rc = query_run(&q, err);
+		rc = xg_query_run(&q, err);
 	if (rc || !unwanted)
 		return rc;
 	/* Domains come and go: what is of a hundred domains ago is of nobody's interest. */
@@ -658,14 +460,13 @@ int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, 
 
 int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	int rc = unwanted_open(s, &q, "SELECT 1 FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid,
 			       devid, err);
 
 	if (rc)
 		return rc;
-	rc = query_row(&q, err);
-	sqlite3_finalize(q.st);
+	rc = xg_query_any(&q, err);
 	if (rc >= 0)
 		*ret = rc == 1;
 	return rc < 0 ? rc : 0;
@@ -673,65 +474,35 @@ int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint
 
 /* ---- history ------------------------------------------------------------------------------------------------- */
 
-#define HISTORY_COLUMNS "uuid, guest, devid, vdev, reason, from_mode, from_driver, from_version, from_digest," \
-	" to_mode, to_driver, to_version, to_digest, hold_ns, held, in_flight, replayed, at"
+#define HISTORY(member) XG_FIELD(struct xg_history_row, member)
 
-static void history_driver_take(struct query *q, struct xg_history_driver *d)
-{
-	take_text(q, d->mode, sizeof(d->mode));
-	take_text(q, d->driver, sizeof(d->driver));
-	take_text(q, d->version, sizeof(d->version));
-	take_text(q, d->digest, sizeof(d->digest));
-}
+static const struct xg_column history_columns[] = {
+	{ "uuid", XG_COLUMN_TEXT, HISTORY(uuid), 0 },
+	{ "guest", XG_COLUMN_TEXT, HISTORY(guest), 0 },
+	{ "devid", XG_COLUMN_NUMBER, HISTORY(devid), 0 },
+	{ "vdev", XG_COLUMN_TEXT, HISTORY(vdev), 0 },
+	{ "reason", XG_COLUMN_TEXT, HISTORY(reason), 0 },
+	{ "from_mode", XG_COLUMN_TEXT, HISTORY(from.mode), 0 },
+	{ "from_driver", XG_COLUMN_TEXT, HISTORY(from.driver), 0 },
+	{ "from_version", XG_COLUMN_TEXT, HISTORY(from.version), 0 },
+	{ "from_digest", XG_COLUMN_TEXT, HISTORY(from.digest), 0 },
+	{ "to_mode", XG_COLUMN_TEXT, HISTORY(to.mode), 0 },
+	{ "to_driver", XG_COLUMN_TEXT, HISTORY(to.driver), 0 },
+	{ "to_version", XG_COLUMN_TEXT, HISTORY(to.version), 0 },
+	{ "to_digest", XG_COLUMN_TEXT, HISTORY(to.digest), 0 },
+	{ "hold_ns", XG_COLUMN_NUMBER, HISTORY(hold_ns), 0 },
+	{ "held", XG_COLUMN_NUMBER, HISTORY(held), 0 },
+	{ "in_flight", XG_COLUMN_NUMBER, HISTORY(in_flight), 0 },
+	{ "replayed", XG_COLUMN_NUMBER, HISTORY(replayed), 0 },
+	{ "at", XG_COLUMN_NUMBER, HISTORY(at), 0 },
+};
 
-static void history_take(struct query *q, void *to)
-{
-	struct xg_history_row *row = to;
-
-	*row = (struct xg_history_row){ .devid = 0 };
-	take_text(q, row->uuid, sizeof(row->uuid));
-	take_text(q, row->guest, sizeof(row->guest));
-	row->devid = take_u64(q);
-	take_text(q, row->vdev, sizeof(row->vdev));
-	take_text(q, row->reason, sizeof(row->reason));
-	history_driver_take(q, &row->from);
-	history_driver_take(q, &row->to);
-	row->hold_ns = take_u64(q);
-	row->held = take_u64(q);
-	row->in_flight = take_u64(q);
-	row->replayed = take_u64(q);
-	row->at = take_u64(q);
-}
-
-static void history_driver_bind(struct query *q, const struct xg_history_driver *d)
-{
-	bind_text(q, d->mode);
-	bind_text(q, d->driver);
-	bind_text(q, d->version);
-	bind_text(q, d->digest);
-}
+static const struct xg_columns histories = COLUMNS("swap", history_columns, sizeof(struct xg_history_row));
 
 static int history_put(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "INSERT INTO history(" HISTORY_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+	int rc = xg_rows_put(s->db, &histories, "INSERT INTO history", row, err);
 
-	if (rc)
-		return rc;
-	bind_text(&q, row->uuid);
-	bind_text(&q, row->guest);
-	bind_u64(&q, row->devid);
-	bind_text(&q, row->vdev);
-	bind_text(&q, row->reason);
-	history_driver_bind(&q, &row->from);
-	history_driver_bind(&q, &row->to);
-	bind_u64(&q, row->hold_ns);
-	bind_u64(&q, row->held);
-	bind_u64(&q, row->in_flight);
-	bind_u64(&q, row->replayed);
-	bind_u64(&q, row->at);
-	rc = query_run(&q, err);
 	return rc ? rc : state_exec(s, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
 }
 
@@ -755,17 +526,17 @@ int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struc
 int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
 		     size_t *ret_count, struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	void *rows;
-	int rc = query_open(s, &q, "SELECT " HISTORY_COLUMNS " FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
-			    " (?2 IS NULL OR guest = ?2) AND (?3 = 4294967295 OR devid = ?3) ORDER BY id", err);
+	int rc = xg_rows_select(s->db, &q, &histories, "FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
+				" (?2 IS NULL OR guest = ?2) AND (?3 = 4294967295 OR devid = ?3) ORDER BY id", err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	bind_text(&q, uuid ? NULL : guest);
-	bind_u64(&q, devid);
-	rc = query_all(&q, sizeof(**ret), history_take, &rows, ret_count, err);
+	xg_bind_text(&q, uuid);
+	xg_bind_text(&q, uuid ? NULL : guest);
+	xg_bind_u64(&q, devid);
+	rc = xg_rows_all(&q, &histories, &rows, ret_count, err);
 	if (!rc)
 		*ret = rows;
 	return rc;
@@ -776,32 +547,32 @@ int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, ui
 static int frame_put(struct xg_state *s, const char *uuid, const struct xg_window *w, uint32_t page,
 		     struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "INSERT INTO frame(uuid, va, page, gfn) VALUES(?,?,?,?)", err);
+	struct xg_query q;
+	int rc = xg_query_open(s->db, &q, "INSERT INTO frame(uuid, va, page, gfn) VALUES(?,?,?,?)", err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	bind_u64(&q, w->va.v);
-	bind_u64(&q, page);
-	bind_u64(&q, w->frames[page].n);
-	return query_run(&q, err);
+	xg_bind_text(&q, uuid);
+	xg_bind_u64(&q, w->va.v);
+	xg_bind_u64(&q, page);
+	xg_bind_u64(&q, w->frames[page].n);
+	return xg_query_run(&q, err);
 }
 
 int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_window *w, struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	uint32_t i;
 	int rc;
 
 	rc = state_exec(s, "BEGIN IMMEDIATE", err);
 	if (rc)
 		return rc;
-	rc = query_open(s, &q, "DELETE FROM frame WHERE uuid = ? AND va = ?", err);
+	rc = xg_query_open(s->db, &q, "DELETE FROM frame WHERE uuid = ? AND va = ?", err);
 	if (!rc) {
-		bind_text(&q, uuid);
-		bind_u64(&q, w->va.v);
-		rc = query_run(&q, err);
+		xg_bind_text(&q, uuid);
+		xg_bind_u64(&q, w->va.v);
+		rc = xg_query_run(&q, err);
 	}
 	for (i = 0; !rc && i < w->text_pages + w->data_pages; i++)
 		rc = frame_put(s, uuid, w, i, err);
@@ -810,59 +581,38 @@ int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_wi
 
 /* ---- operation ----------------------------------------------------------------------------------------------- */
 
-#define OPERATION_COLUMNS "uuid, domid, devid, verb, step, steps, getting_in, plan, pid, since"
+#define OPERATION(member) XG_FIELD(struct xg_operation_row, member)
 
-static void operation_take(struct query *q, void *to)
-{
-	struct xg_operation_row *row = to;
-
-	*row = (struct xg_operation_row){ .devid = 0 };
-	take_text(q, row->uuid, sizeof(row->uuid));
-	row->domid = take_u64(q);
-	row->devid = take_u64(q);
-	take_text(q, row->verb, sizeof(row->verb));
-	take_text(q, row->step, sizeof(row->step));
-	row->steps = take_u64(q);
-	row->getting_in = take_u64(q);
+static const struct xg_column operation_columns[] = {
+	{ "uuid", XG_COLUMN_TEXT, OPERATION(uuid), 0 },
+	{ "domid", XG_COLUMN_NUMBER, OPERATION(domid), 0 },
+	{ "devid", XG_COLUMN_NUMBER, OPERATION(devid), 0 },
+	{ "verb", XG_COLUMN_TEXT, OPERATION(verb), 0 },
+	{ "step", XG_COLUMN_TEXT, OPERATION(step), 0 },
+	{ "steps", XG_COLUMN_NUMBER, OPERATION(steps), 0 },
+	{ "getting_in", XG_COLUMN_FLAG, OPERATION(getting_in), 0 },
 	/* Another version's plan is of no use, but there is only one while the guest is entered. */
-	if (row->getting_in)
-		take_blob(q, &row->plan, sizeof(row->plan));
-	else
-		q->column++;
-	row->pid = take_u64(q);
-	row->since = take_u64(q);
-}
+	{ "plan", XG_COLUMN_BLOB, OPERATION(plan), offsetof(struct xg_operation_row, getting_in) },
+	{ "pid", XG_COLUMN_NUMBER, OPERATION(pid), 0 },
+	{ "since", XG_COLUMN_NUMBER, OPERATION(since), 0 },
+};
+
+static const struct xg_columns operations = COLUMNS("operation", operation_columns, sizeof(struct xg_operation_row));
 
 int xg_state_operation_get(struct xg_state *s, const char *uuid, struct xg_operation_row *ret, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "SELECT " OPERATION_COLUMNS " FROM operation WHERE uuid = ?", err);
+	struct xg_query q;
+	int rc = xg_rows_select(s->db, &q, &operations, "FROM operation WHERE uuid = ?", err);
 
 	if (rc)
 		return rc;
-	bind_text(&q, uuid);
-	return query_one(&q, ret, operation_take, "operation", err);
+	xg_bind_text(&q, uuid);
+	return xg_rows_one(&q, &operations, ret, err);
 }
 
 int xg_state_operation_put(struct xg_state *s, const struct xg_operation_row *row, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "INSERT OR REPLACE INTO operation(" OPERATION_COLUMNS
-			    ") VALUES(?,?,?,?,?,?,?,?,?,?)", err);
-
-	if (rc)
-		return rc;
-	bind_text(&q, row->uuid);
-	bind_u64(&q, row->domid);
-	bind_u64(&q, row->devid);
-	bind_text(&q, row->verb);
-	bind_text(&q, row->step);
-	bind_u64(&q, row->steps);
-	bind_u64(&q, row->getting_in);
-	bind_blob(&q, &row->plan, sizeof(row->plan));
-	bind_u64(&q, row->pid);
-	bind_u64(&q, row->since);
-	return query_run(&q, err);
+	return xg_rows_put(s->db, &operations, "INSERT OR REPLACE INTO operation", row, err);
 }
 
 int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_err *err)
@@ -874,34 +624,34 @@ int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_er
 
 int xg_state_hints_get(struct xg_state *s, struct xg_kernel_hints *ret, struct xg_err *err)
 {
-	struct query q;
-	int rc = query_open(s, &q, "SELECT hint FROM kernel ORDER BY used DESC LIMIT ?", err);
+	struct xg_query q;
+	int rc = xg_query_open(s->db, &q, "SELECT hint FROM kernel ORDER BY used DESC LIMIT ?", err);
 
 	ret->count = 0;
 	if (rc)
 		return rc;
-	bind_u64(&q, XG_KERNEL_HINTS_MAX);
-	while (ret->count < XG_KERNEL_HINTS_MAX && (rc = query_row(&q, err)) == 1)
-		ret->pages[ret->count++] = take_u64(&q);
-	sqlite3_finalize(q.st);
-	return rc < 0 ? rc : 0;
+	xg_bind_u64(&q, XG_KERNEL_HINTS_MAX);
+	while ((rc = xg_query_row(&q, err)) == 1)
+		if (ret->count < XG_KERNEL_HINTS_MAX)
+			ret->pages[ret->count++] = xg_take_u64(&q);
+	return rc;
 }
 
 int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err *err)
 {
-	struct query q;
+	struct xg_query q;
 	int rc;
 
 	if (!os->hint || !os->build_id[0])
 		return 0;
-	rc = query_open(s, &q, "INSERT OR REPLACE INTO kernel(build_id, release, hint, used) "
+	rc = xg_query_open(s->db, &q, "INSERT OR REPLACE INTO kernel(build_id, release, hint, used) "
 			"VALUES(?, ?, ?, (SELECT ifnull(max(used), 0) + 1 FROM kernel))", err);
 	if (rc)
 		return rc;
-	bind_text(&q, os->build_id);
-	bind_text(&q, os->release);
-	bind_u64(&q, os->hint);
-	rc = query_run(&q, err);
+	xg_bind_text(&q, os->build_id);
+	xg_bind_text(&q, os->release);
+	xg_bind_u64(&q, os->hint);
+	rc = xg_query_run(&q, err);
 	/* A guest can claim any build-id: what it can fill the table with is bounded. */
 	return rc ? rc : state_exec(s, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
 }
