@@ -22,7 +22,6 @@
 
 #define DRIVER "/sys/bus/xen-backend/drivers/vbd"
 #define DEVICES "/sys/bus/xen-backend/devices"
-#define READY_MS 10000
 
 /*
  * The kernel names the device vbd-<domid>-<name>, in at most 19 characters: xenbus.h, XEN_BUS_ID_SIZE. xl's disks have
@@ -249,9 +248,9 @@ static int blkback_start(struct xg_store *s, const char *program, struct xg_link
 	(void)program;
 	if (rc)
 		return rc;
-	if (!xg_wait_ms(state_reached, &look, READY_MS) || look.state != XB_INIT_WAIT) {
+	if (!xg_wait_ms(state_reached, &look, XG_BACKEND_READY_MS) || look.state != XB_INIT_WAIT) {
 		kernel_error(s, id, why, sizeof(why));
-		return xg_fail(err, ETIMEDOUT, "xen-blkback did not take the disk within %u s: %s", READY_MS / 1000, why);
+		return xg_fail(err, ETIMEDOUT, "xen-blkback did not take the disk within %u s: %s", XG_BACKEND_READY_MS / 1000, why);
 	}
 	return offer_make(s, id, b, err);
 }

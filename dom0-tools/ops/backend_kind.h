@@ -18,7 +18,12 @@ enum {
 	XB_INITIALISING = 1, XB_INIT_WAIT = 2, XB_INITIALISED = 3, XB_CONNECTED = 4, XB_CLOSING = 5, XB_CLOSED = 6,
 };
 
-#define XG_BACKEND_CONNECT_MS 10000	/* libxl gives a device as long */
+/*
+ * Until it is there, and until it has connected. Three times what libxl gives a device: on a host that has other
+ * things to do a process may take long to begin, and nobody waits for it but the command.
+ */
+#define XG_BACKEND_READY_MS 30000
+#define XG_BACKEND_CONNECT_MS 30000
 #define XG_BACKEND_CLOSE_MS 10000
 
 struct xg_backend_kind {

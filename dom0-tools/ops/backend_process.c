@@ -20,7 +20,6 @@
 #define PARENT_FD 3	/* in the backend: dom0-tools/backend/parent.h */
 #define PARENT_FD_TEXT "3"
 
-#define BACKEND_READY_MS 10000
 
 static void process_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 {
@@ -165,7 +164,7 @@ static int backend_ready_wait(struct xg_store *s, const char *back, pid_t pid, s
 	if (!rc && send(b->fd, "g", 1, MSG_NOSIGNAL) != 1)
 		rc = xg_fail(err, EIO, "the backend ended before it was ready: see %s", b->log);
 	if (!rc)
-		rc = backend_line(b, "ready", BACKEND_READY_MS, b->offer, sizeof(b->offer), err);
+		rc = backend_line(b, "ready", XG_BACKEND_READY_MS, b->offer, sizeof(b->offer), err);
 	return rc ? rc : backend_said(b->offer, "ready", err);
 }
 

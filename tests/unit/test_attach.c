@@ -796,7 +796,7 @@ static const struct {
 	{ "error", -EIO, "the target is on fire" },
 	{ "babble", -EIO, "who are you?" },
 	{ "die", -EIO, "the backend ended before it was ready: see /tmp/" },
-	{ "hang", -ETIMEDOUT, "the backend was not ready within 10 s: see /tmp/" },
+	{ "hang", -ETIMEDOUT, "the backend was not ready within 30 s: see /tmp/" },
 };
 
 START_TEST(backend_that_does_not_start_is_named)
@@ -833,7 +833,7 @@ START_TEST(backend_that_does_not_connect_is_undone)
 	if (_i)
 		FAILS(attach, -EIO, "the backend did not connect: ring of the wrong colour");
 	else
-		FAILS(attach, -ETIMEDOUT, "the backend was not connected within 10 s: see /tmp/");
+		FAILS(attach, -ETIMEDOUT, "the backend was not connected within 30 s: see /tmp/");
 	clean(true);
 	unsetenv("XENGRAFT_FAKE_BACKEND");
 	OK(attach);
