@@ -633,16 +633,13 @@ static int attach_work(struct attach *a, struct xg_err *err)
 		.table = attach_steps, .count = sizeof(attach_steps) / sizeof(attach_steps[0]),
 		.record = attach_record, .progress = attach_progress,
 	};
-	size_t i;
 	int rc;
 
 	rc = attach_check(a, err);
 	if (rc)
 		return rc;
 	if (a->s->ops->dry_run) {
-		for (i = 0; i < steps.count; i++)
-			if (xg_step_needed(&steps.table[i], a))
-				xg_ops_progress(a->s->ops, steps.table[i].name);
+		xg_steps_show(&steps, a);
 		return 0;
 	}
 	attach_begin(a);

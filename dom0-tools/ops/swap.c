@@ -570,16 +570,13 @@ static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
 		.table = swap_steps, .count = sizeof(swap_steps) / sizeof(swap_steps[0]),
 		.record = swap_record, .progress = swap_progress,
 	};
-	size_t i;
 	int rc;
 
 	rc = swap_check(w, vdev, err);
 	if (rc)
 		return rc;
 	if (w->s->ops->dry_run) {
-		for (i = 0; i < steps.count; i++)
-			if (xg_step_needed(&steps.table[i], w))
-				xg_ops_progress(w->s->ops, steps.table[i].name);
+		xg_steps_show(&steps, w);
 		xg_ops_progress(w->s->ops, "retire the other backend");
 		return 0;
 	}

@@ -2,12 +2,17 @@
 /* Walks a table of do and undo. Called by every operation that changes a guest, xenstore or the database. */
 #include "lib/base/steps.h"
 
+static bool is_needed(const struct xg_step *step, const void *ctx)
+{
+	return !step->needed || step->needed(ctx);
+}
+
 void xg_steps_undo(const struct xg_steps *steps, size_t count, void *ctx)
 {
 	while (count-- > 0) {
 		const struct xg_step *step = &steps->table[count];
 
-		if (!xg_step_needed(step, ctx))
+		if (!is_needed(step, ctx))
 			continue;
 		if (step->undo)
 			step->undo(ctx);
@@ -15,6 +20,15 @@ void xg_steps_undo(const struct xg_steps *steps, size_t count, void *ctx)
 		if (steps->record)
 			(void)steps->record(ctx, step, 0, NULL);
 	}
+}
+
+void xg_steps_show(const struct xg_steps *steps, void *ctx)
+{
+	size_t i;
+
+	for (i = 0; i < steps->count; i++)
+		if (steps->progress && is_needed(&steps->table[i], ctx))
+			steps->progress(ctx, &steps->table[i]);
 }
 
 int xg_steps_run(const struct xg_steps *steps, void *ctx, struct xg_err *err)
@@ -25,7 +39,7 @@ int xg_steps_run(const struct xg_steps *steps, void *ctx, struct xg_err *err)
 	for (i = 0; i < steps->count; i++) {
 		const struct xg_step *step = &steps->table[i];
 
-		if (!xg_step_needed(step, ctx))
+		if (!is_needed(step, ctx))
 			continue;
 		if (steps->progress)
 			steps->progress(ctx, step);

@@ -25,11 +25,6 @@ struct xg_step {
 	bool (*needed)(const void *ctx);
 };
 
-static inline bool xg_step_needed(const struct xg_step *step, const void *ctx)
-{
-	return !step->needed || step->needed(ctx);
-}
-
 struct xg_steps {
 	const struct xg_step *table;
 	size_t count;
@@ -40,6 +35,9 @@ struct xg_steps {
 
 /* Runs all steps; on failure those that ran are undone in reverse order and the first error is returned. */
 int xg_steps_run(const struct xg_steps *steps, void *ctx, struct xg_err *err);
+
+/* What a run would do: progress is told of each step that is needed, and nothing is done. */
+void xg_steps_show(const struct xg_steps *steps, void *ctx);
 
 /* Undoes the first COUNT steps in reverse order. */
 void xg_steps_undo(const struct xg_steps *steps, size_t count, void *ctx);
