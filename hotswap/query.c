@@ -37,9 +37,9 @@ void xg_bind_u64(struct xg_query *q, uint64_t v)
 	sqlite3_bind_int64(q->st, ++q->bound, (sqlite3_int64)v);
 }
 
-static int query_end(struct xg_query *q)
+static void query_end(struct xg_query *q)
 {
-	return sqlite3_finalize(xg_take(q->st));
+	sqlite3_finalize(xg_take(q->st));
 }
 
 int xg_query_row(struct xg_query *q, struct xg_err *err)
@@ -50,7 +50,7 @@ int xg_query_row(struct xg_query *q, struct xg_err *err)
 	if (rc == SQLITE_ROW)
 		return 1;
 	rc = rc == SQLITE_DONE ? 0 : xg_db_fail(q->db, err);
-	(void)query_end(q);
+	query_end(q);
 	return rc;
 }
 
@@ -63,7 +63,7 @@ int xg_query_any(struct xg_query *q, struct xg_err *err)
 {
 	int rc = xg_query_row(q, err);
 
-	(void)query_end(q);
+	query_end(q);
 	return rc;
 }
 
@@ -113,7 +113,8 @@ static void row_take(struct xg_query *q, const struct xg_columns *c, void *row)
 			memcpy(to, &v, at->size);	/* x86: the low bytes come first */
 			break;
 		case XG_COLUMN_FLAG:
-			*(bool *)to = xg_take_u64(q) != 0;
+			v = xg_take_u64(q) != 0;
+			memcpy(to, &v, at->size);
 			break;
 		case XG_COLUMN_BLOB:
 			if (at->valid && !*((const bool *)row + at->valid))
@@ -139,11 +140,9 @@ static void row_bind(struct xg_query *q, const struct xg_columns *c, const void 
 			xg_bind_text(q, from);
 			break;
 		case XG_COLUMN_NUMBER:
+		case XG_COLUMN_FLAG:
 			memcpy(&v, from, at->size);
 			xg_bind_u64(q, v);
-			break;
-		case XG_COLUMN_FLAG:
-			xg_bind_u64(q, *(const bool *)from);
 			break;
 		case XG_COLUMN_BLOB:
 			sqlite3_bind_blob(q->st, ++q->bound, from, (int)at->size, SQLITE_TRANSIENT);
@@ -208,7 +207,7 @@ int xg_rows_one(struct xg_query *q, const struct xg_columns *c, void *row, struc
 
 	if (rc == 1)
 		row_take(q, c, row);
-	(void)query_end(q);
+	query_end(q);
 	if (rc == 0)
 		return xg_fail(err, ENOENT, "no %s in the state database", c->what);
 	if (rc == 1 && q->strange)
@@ -234,7 +233,7 @@ int xg_rows_all(struct xg_query *q, const struct xg_columns *c, void **ret_rows,
 		}
 		row_take(q, c, rows + count++ * c->size);
 	}
-	(void)query_end(q);
+	query_end(q);
 	if (rc >= 0 && q->strange)
 		rc = row_strange(err);
 	if (rc < 0)

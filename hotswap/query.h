@@ -43,7 +43,7 @@ int xg_query_any(struct xg_query *q, struct xg_err *err);
 enum xg_column_type {
 	XG_COLUMN_TEXT,		/* a terminated array of char; what is too long is cut */
 	XG_COLUMN_NUMBER,	/* an integer of 1, 4 or 8 bytes */
-	XG_COLUMN_FLAG,		/* a bool */
+	XG_COLUMN_FLAG,		/* a bool, or an integer that is 0 or 1 */
 	XG_COLUMN_BLOB,		/* bytes, as many as the field has */
 };
 

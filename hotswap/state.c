@@ -209,6 +209,19 @@ int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 	return 0;
 }
 
+/* The row that TAIL selects, whose only parameter is the UUID. */
+static int uuid_row(struct xg_state *s, const struct xg_columns *c, const char *tail, const char *uuid, void *ret,
+		    struct xg_err *err)
+{
+	struct xg_query q;
+	int rc = xg_rows_select(s->db, &q, c, tail, err);
+
+	if (rc)
+		return rc;
+	xg_bind_text(&q, uuid);
+	return xg_rows_one(&q, c, ret, err);
+}
+
 /* ---- guest --------------------------------------------------------------------------------------------------- */
 
 #define GUEST(member) XG_FIELD(struct xg_guest_row, member)
@@ -243,13 +256,7 @@ static const struct xg_columns guests = COLUMNS("guest", guest_columns, sizeof(s
 
 int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row *ret, struct xg_err *err)
 {
-	struct xg_query q;
-	int rc = xg_rows_select(s->db, &q, &guests, "FROM guest WHERE uuid = ?", err);
-
-	if (rc)
-		return rc;
-	xg_bind_text(&q, uuid);
-	return xg_rows_one(&q, &guests, ret, err);
+	return uuid_row(s, &guests, "FROM guest WHERE uuid = ?", uuid, ret, err);
 }
 
 int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struct xg_err *err)
@@ -334,7 +341,7 @@ static const struct xg_column device_columns[] = {
 	{ "state", XG_COLUMN_TEXT, DEVICE(state), 0 },
 	{ "since", XG_COLUMN_NUMBER, DEVICE(since), 0 },
 	{ "data_va", XG_COLUMN_NUMBER, DEVICE(device.data_va.v), 0 },
-	{ "half", XG_COLUMN_NUMBER, DEVICE(device.half), 0 },
+	{ "half", XG_COLUMN_FLAG, DEVICE(device.half), 0 },
 	{ "wish", XG_COLUMN_TEXT, DEVICE(wish), 0 },
 	{ "shared", XG_COLUMN_FLAG, DEVICE(shared), 0 },
 };
@@ -601,13 +608,7 @@ static const struct xg_columns operations = COLUMNS("operation", operation_colum
 
 int xg_state_operation_get(struct xg_state *s, const char *uuid, struct xg_operation_row *ret, struct xg_err *err)
 {
-	struct xg_query q;
-	int rc = xg_rows_select(s->db, &q, &operations, "FROM operation WHERE uuid = ?", err);
-
-	if (rc)
-		return rc;
-	xg_bind_text(&q, uuid);
-	return xg_rows_one(&q, &operations, ret, err);
+	return uuid_row(s, &operations, "FROM operation WHERE uuid = ?", uuid, ret, err);
 }
 
 int xg_state_operation_put(struct xg_state *s, const struct xg_operation_row *row, struct xg_err *err)

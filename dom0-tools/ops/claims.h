@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who has which target: the disks of xengraft's record and xl's own, as xenstore has them. Those of guests that are away
- * have none. A target is known by what it
- * is, not by its name: a block device by its number, a file by its inode, a loop device by the file behind it.
+ * Who has which target: the disks of xengraft's record and xl's own, as xenstore has them. Those of guests that are
+ * away have none. A target is known by what it is, not by its name: a block device by its number, a file by its inode,
+ * a loop device by the file behind it.
  */
 #ifndef XG_OPS_CLAIMS_H
 #define XG_OPS_CLAIMS_H
