@@ -19,50 +19,35 @@
 
 #define DEADLINE_MS 5000	/* a busy emulated machine answers late */
 
+enum driver { VIRTUAL, PARAVIRTUAL, OLD_VIRTUAL, OLD_PARAVIRTUAL, DRIVERS };
+
 struct soak {
 	struct xg_ops ops;
-	const char *guest, *vdev, *old_virtual, *old_paravirtual;
+	const char *guest, *vdev, *driver[DRIVERS];
 	unsigned long swaps, seconds, done, late;
 };
 
-static int to(struct soak *s, const char *driver, struct xg_err *err)
+static int swap(struct soak *s, enum driver driver, struct xg_err *err)
 {
-	const struct xg_swap_wish wish = { .driver = driver, .reason = "swap", .pin = true, .deadline_ms = DEADLINE_MS };
+	const struct xg_swap_wish wish = {
+		.driver = s->driver[driver], .reason = "swap", .pin = true, .deadline_ms = DEADLINE_MS,
+	};
 	struct xg_swapped done;
 
 	return xg_disk_swap(&s->ops, s->guest, s->vdev, &wish, &done, err);
 }
 
-static int to_virtual(struct soak *s, struct xg_err *err)
-{
-	return to(s, "virtual", err);
-}
-
-static int to_paravirtual(struct soak *s, struct xg_err *err)
-{
-	return to(s, "paravirtual", err);
-}
-
-static int to_old_virtual(struct soak *s, struct xg_err *err)
-{
-	return to(s, s->old_virtual, err);
-}
-
-static int to_old_paravirtual(struct soak *s, struct xg_err *err)
-{
-	return to(s, s->old_paravirtual, err);
-}
-
-static int back(struct soak *s, struct xg_err *err)
+static int rollback(struct soak *s, enum driver driver, struct xg_err *err)
 {
 	const struct xg_swap_wish wish = { .reason = "rollback", .deadline_ms = DEADLINE_MS };
 	struct xg_swapped done;
 
+	(void)driver;
 	return xg_disk_rollback(&s->ops, s->guest, s->vdev, &wish, &done, err);
 }
 
 /* There must be something to upgrade. */
-static int upgrade(struct soak *s, struct xg_err *err)
+static int upgrade(struct soak *s, enum driver driver, struct xg_err *err)
 {
 	const struct xg_swap_wish wish = { .reason = "upgrade", .deadline_ms = DEADLINE_MS };
 	struct xg_guest *guest;
@@ -71,6 +56,7 @@ static int upgrade(struct soak *s, struct xg_err *err)
 	struct xg_swapped done;
 	int rc = xg_device_find(&s->ops, s->guest, s->vdev, &guest, &row, &device, err);
 
+	(void)driver;
 	if (rc)
 		return rc;
 	xg_guest_close(guest);
@@ -79,8 +65,12 @@ static int upgrade(struct soak *s, struct xg_err *err)
 }
 
 /* There, to the same mode, back, to the other version and back again. */
-static int (*const turn[])(struct soak *s, struct xg_err *err) = {
-	to_paravirtual, to_old_paravirtual, upgrade, to_virtual, back, to_old_virtual, upgrade, to_virtual,
+static const struct {
+	int (*run)(struct soak *s, enum driver driver, struct xg_err *err);
+	enum driver driver;	/* of a swap */
+} turn[] = {
+	{ swap, PARAVIRTUAL }, { swap, OLD_PARAVIRTUAL }, { upgrade, DRIVERS }, { swap, VIRTUAL },
+	{ rollback, DRIVERS }, { swap, OLD_VIRTUAL }, { upgrade, DRIVERS }, { swap, VIRTUAL },
 };
 
 static void far(const struct soak *s, uint64_t ms)
@@ -92,10 +82,12 @@ static void far(const struct soak *s, uint64_t ms)
 static int run(struct soak *s, struct xg_err *err)
 {
 	uint64_t began = xg_now_ms(), now = began;
+	size_t i;
 	int rc;
 
 	while (s->done < s->swaps && (!s->seconds || now - began < s->seconds * 1000)) {
-		rc = turn[s->done % (sizeof(turn) / sizeof(turn[0]))](s, err);
+		i = s->done % (sizeof(turn) / sizeof(turn[0]));
+		rc = turn[i].run(s, turn[i].driver, err);
 		if (rc == -EAGAIN && ++s->late <= s->done / 50 + 20) {
 			printf("put back at swap %lu: %s\n", s->done, err->text);
 			continue;
@@ -113,7 +105,7 @@ static int run(struct soak *s, struct xg_err *err)
 int main(int argc, char **argv)
 {
 	struct xg_err err = XG_ERR_NONE;
-	struct soak s = { .late = 0 };
+	struct soak s = { .driver = { [VIRTUAL] = "virtual", [PARAVIRTUAL] = "paravirtual" } };
 	int rc;
 
 	if (argc != 7) {
@@ -124,8 +116,8 @@ int main(int argc, char **argv)
 	s.vdev = argv[2];
 	s.swaps = strtoul(argv[3], NULL, 10);
 	s.seconds = strtoul(argv[4], NULL, 10);
-	s.old_virtual = argv[5];
-	s.old_paravirtual = argv[6];
+	s.driver[OLD_VIRTUAL] = argv[5];
+	s.driver[OLD_PARAVIRTUAL] = argv[6];
 	xg_interrupt_catch();
 	rc = xg_ops_open(&s.ops, &err);
 	if (!rc)

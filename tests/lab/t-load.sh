@@ -29,8 +29,8 @@ load_start()
 				--output=/run/fio.out >/run/fio.err 2>&1 || { echo \$? >/run/fio.failed; break; }
 			echo \$n >/run/fio.runs
 		done; : >/run/fio.done) >/dev/null 2>&1 &
-		n=0; until pidof fio >/dev/null || [ \$n -ge 300 ]; do sleep 0.2; n=\$((n + 1)); done; sleep 1
-		test ! -e /run/fio.failed"
+		:"
+	load_goes_on "$load_on"
 }
 
 load_runs() { lab-guest exec "$1" '[ ! -e /run/fio.failed ] || { cat /run/fio.err /run/fio.out; exit 1; }'; }
@@ -39,7 +39,7 @@ load_runs() { lab-guest exec "$1" '[ ! -e /run/fio.failed ] || { cat /run/fio.er
 load_goes_on()
 {
 	lab-guest exec "$1" 'c() { awk "{ print \$1 + \$5 }" /sys/block/xvdb/stat; }; a=$(c); n=0
-		while [ "$(c)" -lt $((a + 200)) ] && [ $n -lt 300 ]; do sleep 1; n=$((n + 1)); done
+		while [ "$(c)" -lt $((a + 200)) ] && [ ! -e /run/fio.failed ] && [ $n -lt 300 ]; do sleep 1; n=$((n + 1)); done
 		test "$(c)" -ge $((a + 200)) || { cat /sys/block/xvdb/stat /sys/block/xvdb/inflight /run/fio.*; exit 1; }'
 	load_runs "$1"
 }
