@@ -4,7 +4,7 @@
 # Arguments: how many rounds, how many swaps, then groups (attach, io, memory, calls, swap).
 #
 # Prints a line a figure, "RESULT group who what round value unit"; all else is for people to read.
-# shellcheck disable=SC2015,SC2016,SC2086 # failures end the run; text for the guest; our own names
+# shellcheck disable=SC2015,SC2016,SC2046,SC2086 # failures end the run; text for the guest; our own names
 
 in=/root/in
 clock=$in/clock
@@ -409,7 +409,7 @@ group_calls()
 # What a guest that reads 4 KiB after 4 KiB sees of a swap: the longest gap between two reads while the command ran, less
 # the usual one; beside taking the disk away and giving it back. What the personality held is in the history.
 
-peer_rounds=10
+peer_rounds=10 list_rounds=100
 
 swap_load() { lab-guest exec swap "/clock load /dev/$1 /run/log" >/run/bench/load || stop_on "no load on $1"; }
 
@@ -440,23 +440,32 @@ swap_spread()
 		END { if (NR) { out("p50", int((NR + 1) / 2)); out("p99", int(NR * 0.99 + 0.999)); out("max", NR) } }'
 }
 
-swap_ours()
+swap_command() { echo xengraft swap swap xvdb $([ $(($1 % 2)) = 1 ] && echo paravirtual || echo virtual); }
+# It only reads: what the guest sees of any command in Dom0.
+list_command() { echo xl list -l; }
+
+# swap_watch WHO TIMES COMMAND: what `COMMAND nth` prints is run so many times while the guest reads
+swap_watch()
 {
-	attach xengraft-loop swap xvdb || stop_on "no disk"
 	swap_load xvdb
 	: >/run/bench/windows
 	n=0
-	while [ $n -lt "$1" ]; do
+	while [ $n -lt "$2" ]; do
 		n=$((n + 1))
-		mode=$([ $((n % 2)) = 1 ] && echo paravirtual || echo virtual)
-		$clock run xengraft swap swap xvdb $mode >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "swap $n failed"; }
+		$clock run $($3 $n) >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "$($3 $n) failed"; }
 		tail -n 1 /run/bench/timed >>/run/bench/windows
-		usleep 100000	# so that most reads are between swaps: they say what is usual
+		usleep 100000	# so that most reads are between commands: they say what is usual
 	done
-	awk '{ print $2 - $1 }' /run/bench/windows | swap_spread xengraft-swap command 0
-	swap_load_end xengraft-swap
+	awk '{ print $2 - $1 }' /run/bench/windows | swap_spread "$1" command 0
+	swap_load_end "$1"
+}
+
+swap_ours()
+{
+	attach xengraft-loop swap xvdb || stop_on "no disk"
+	swap_watch xengraft-swap "$1" swap_command
+	swap_watch xl-list $list_rounds list_command
 	xengraft history --json swap xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | swap_spread xengraft-swap held 0
-	[ $((n % 2)) = 0 ] || xengraft swap swap xvdb virtual >/dev/null
 	detach xengraft-loop swap xvdb
 }
 
@@ -480,7 +489,7 @@ swap_peers()
 	xl block-detach swap xvdd
 }
 
-# The guest shares the one processor with all that runs in Dom0: the command itself costs it a slice of Xen's scheduler (10 ms).
+# The guest shares the one processor with all that runs in Dom0: README says what of the gap is that.
 group_swap()
 {
 	start_guest swap

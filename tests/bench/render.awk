@@ -19,7 +19,7 @@ function peers(who)
 	if (who == "xengraft-loop") return "qdisk-loop blkback-loop"
 	if (who == "paravirtual-loop") return "blkback-loop blkback-none qdisk-loop xengraft-loop"
 	if (who == "xengraft") return "blkfront"
-	if (who == "xengraft-swap") return "xl-detach-attach"
+	if (who == "xengraft-swap") return "xl-detach-attach xl-list"
 	return ""
 }
 
