@@ -221,6 +221,41 @@ START_TEST(driver_that_does_not_get_on_is_taken_back)
 }
 END_TEST
 
+/* The switch is done and Dom0 does not get the answer: nothing that the guest may be using is taken back. */
+static struct fake_reply unheard;
+
+static bool answer_is_not_heard(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+
+	if (moment != FAKE_REPLY || r->command.op != XG_CMD_DEVICE_SWITCH)
+		return false;
+	unheard = *r;
+	fake_strike(1, false);	/* the wait for it */
+	return true;
+}
+
+START_TEST(switch_without_an_answer_is_not_undone)
+{
+	const struct fake_window *core;
+
+	OK(attach);
+	fake_lie = answer_is_not_heard;
+	FAILS(swap, -ETIMEDOUT, "struck: event channel wait");
+	fake_lie = NULL;
+	fake_strike(0, false);
+	ck_assert_ptr_nonnull(fake_store_get(BACK "state"));
+	ck_assert_ptr_nonnull(fake_store_get(BACK_B "state"));
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation WHERE verb = 'swap'"), 1);
+	core = fake_window_find(fake_host->core_va);
+	((struct xg_core_header *)fake_guest_at(core->va + core->text * XG_PAGE_SIZE))->reply = unheard.reply;
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 1);
+	take_away();
+}
+END_TEST
+
 /* ---- what is refused ----------------------------------------------------------------------------------- */
 
 static const char *wished;
@@ -386,6 +421,7 @@ int main(void)
 	tcase_add_test(t, dead_backend_is_replaced);
 	tcase_add_loop_test(t, new_backend_that_fails_costs_nothing, 0, 4);
 	tcase_add_test(t, driver_that_does_not_get_on_is_taken_back);
+	tcase_add_test(t, switch_without_an_answer_is_not_undone);
 	tcase_add_test(t, what_does_not_suit_is_refused);
 	tcase_add_test(t, early_windows_have_no_other_half);
 	tcase_add_test(t, old_personality_is_told_from_a_refusal);
