@@ -123,18 +123,21 @@ static int backend_line(const struct xg_backend *b, const char *until, unsigned 
 	uint64_t now, end = xg_now_ms() + timeout_ms;
 	size_t len = 0;
 	ssize_t got;
+	int n;
 
 	for (;;) {
 		struct pollfd p = { .fd = b->fd, .events = POLLIN };
 
 		now = xg_now_ms();
-		if (now >= end || poll(&p, 1, (int)(end - now)) == 0)
+		n = now < end ? poll(&p, 1, (int)(end - now)) : 0;
+		if (!n)
 			return xg_fail(err, ETIMEDOUT, "the backend was not %s within %u s: see %s", until,
 				       timeout_ms / 1000, b->log);
+		/* A signal has ended it: read() would wait without a limit. */
+		if (n < 0)
+			continue;
 		/* Byte by byte: what follows the line is the next call's. */
 		got = read(b->fd, line + len, 1);
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got <= 0)
 			return xg_fail(err, EIO, "the backend ended before it was %s: see %s", until, b->log);
 		if (line[len] == '\n' || ++len == size - 1) {
@@ -210,11 +213,18 @@ static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, str
 	return 0;
 }
 
-static bool pidfd_ended(int fd, int timeout_ms)
+/* A signal to us does not shorten it: what has not ended in time is killed. */
+static bool pidfd_ended(int fd, unsigned int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now, end = xg_now_ms() + timeout_ms;
+	int n;
 
-	return poll(&p, 1, timeout_ms) == 1;
+	do {
+		now = xg_now_ms();
+		n = poll(&p, 1, now < end ? (int)(end - now) : 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static int process_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
