@@ -55,15 +55,18 @@ static int process_check(const struct xg_disk_spec *spec, struct xg_err *err)
 static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
 			 struct xg_err *err)
 {
-	char lock_at[24];
+	char lock_at[24], mark_at[24];
 	int rc = 0;
 
 	(void)spec;
 	snprintf(lock_at, sizeof(lock_at), "%llu", (unsigned long long)a->lock_at);
+	snprintf(mark_at, sizeof(mark_at), "%llu", (unsigned long long)a->mark_at);
 	if (a->lock_at)
 		rc = xg_nodes_write(s, back, XG_NODES({ "lock-at", lock_at }), err);
+	if (rc || !a->mark_at)
+		return rc;
 	/* As many queues as the disk has had from whatever kind before. */
-	return !rc && a->beside ? xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "multi-queue-max-queues", "8" }), err) : rc;
+	return xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "mark-at", mark_at }, { "multi-queue-max-queues", "8" }), err);
 }
 
 /*

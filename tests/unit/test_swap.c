@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dom0-tools/ops/backend_kind.h"
 #include "tests/lib/ops_check.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
@@ -60,6 +61,10 @@ START_TEST(second_connection_has_names_of_its_own)
 	ck_assert_str_eq(node(BACK_B "params"), rig.spec.target);
 	/* It was 0 while there were two. */
 	ck_assert_str_eq(node(BACK_B "lock"), "1");
+	/* In a place that is no disk's lock: from 2^61 to 2^62. */
+	ck_assert_uint_eq(strtoull(node(BACK_B "mark-at"), NULL, 10) >> 61, 1);
+	ck_assert_uint_eq(strtoull(node(BACK_B "mark-at"), NULL, 10),
+			  xg_mark_at(node(BACK_B "domain-uuid"), RIG_DEVID, 1));
 	ck_assert_str_eq(node(FRONT_B "backend"), "/local/domain/0/backend/xengraft-vbd-b/7/51728");
 	ck_assert_str_eq(node(FRONT_B "feature-persistent"), "0");
 	ck_assert_str_eq(node(FRONT_B "ring-ref"), "150");
@@ -217,6 +222,56 @@ START_TEST(driver_that_does_not_get_on_is_taken_back)
 	ck_assert_int_eq(rig_ask("SELECT count(*) FROM history"), 0);
 	fake_host->lame = false;
 	OK(swap);
+	take_away();
+}
+END_TEST
+
+/* What the new driver was given stays in flight. */
+static bool stuck_from_here(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+
+	if (moment == FAKE_REPLY && r->command.op == XG_CMD_DEVICE_SWITCH && !r->reply.status)
+		fake_host->stuck = fake_host->lame;
+	return false;
+}
+
+/* It is given to the old one once the new backend is dead, and all that it had begun is at its end. */
+START_TEST(new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen)
+{
+	char mark[1100];
+
+	OK(attach);
+	snprintf(mark, sizeof(mark), "%s:%llu", rig.spec.target,
+		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
+	setenv("XENGRAFT_FAKE_MARK", mark, 1);
+	fake_host->lame = true;
+	fake_lie = stuck_from_here;
+	FAILS(swap, -EIO, "the old one was put back");
+	fake_lie = NULL;
+	unsetenv("XENGRAFT_FAKE_MARK");
+	fake_host->lame = fake_host->stuck = false;
+	ck_assert_int_eq(half(), 0);
+	attached();
+	take_away();
+}
+END_TEST
+
+/* A write of its that lands later would undo what the old driver wrote since: so it keeps the disk. */
+START_TEST(new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen)
+{
+	OK(attach);
+	fake_host->lame = true;
+	fake_lie = stuck_from_here;
+	FAILS(swap, -EIO, "the old one could not be put back");
+	fake_lie = NULL;
+	ck_assert_int_eq(kill(atoi(node(BACK "pid")), 0), 0);
+	ck_assert_int_eq(kill(atoi(node(BACK_B "pid")), 0), 0);
+	ck_assert_int_eq(waitpid(atoi(node(BACK_B "pid")), NULL, WNOHANG), 0);
+	fake_host->lame = fake_host->stuck = false;
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 1);
 	take_away();
 }
 END_TEST
@@ -421,6 +476,8 @@ int main(void)
 	tcase_add_test(t, dead_backend_is_replaced);
 	tcase_add_loop_test(t, new_backend_that_fails_costs_nothing, 0, 4);
 	tcase_add_test(t, driver_that_does_not_get_on_is_taken_back);
+	tcase_add_test(t, new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen);
+	tcase_add_test(t, new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen);
 	tcase_add_test(t, switch_without_an_answer_is_not_undone);
 	tcase_add_test(t, what_does_not_suit_is_refused);
 	tcase_add_test(t, early_windows_have_no_other_half);
