@@ -42,7 +42,7 @@ struct swap {
 	struct xg_device_header header;	/* a copy of the old half's */
 	bool replay;			/* the old backend is dead, or is to be */
 	bool switched;			/* the new driver serves */
-	bool owed;			/* the guest has not said whether it switched: the next operation will see */
+	bool owed;			/* the guest has not said whether it switched, or closed: the next operation will see */
 	struct xg_switched result;
 	struct xg_operation_row op;
 };
@@ -295,12 +295,13 @@ static int fill_run(void *ctx, struct xg_err *err)
 	return rc ? rc : xg_state_next_put(w->s->ops->state, &w->next, err);
 }
 
+/* A driver that may be open yet is in the text that the next swap would write over: so the next operation closes it first. */
 static void open_undo(void *ctx)
 {
 	struct swap *w = ctx;
 
 	if (!w->owed)
-		(void)xg_swap_close_other(w->core, &w->next.device, w->name, NULL);
+		w->owed = xg_swap_close_other(w->core, &w->next.device, w->name, NULL);
 }
 
 /* Also when it did open, and what it published is not right. */

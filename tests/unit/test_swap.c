@@ -419,6 +419,36 @@ START_TEST(rings_are_checked)
 }
 END_TEST
 
+/* It opens the next driver, but has not said so yet when it is told to close it, and is not told of that yet either. */
+static bool far_behind(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+	const struct xg_command *c = what;
+
+	if (moment == FAKE_REPLY)
+		return r->command.op == XG_CMD_DEVICE_OPEN_NEXT;
+	if (moment != FAKE_COMMAND || c->op != XG_CMD_DEVICE_CLOSE_OTHER)
+		return false;
+	fake_host->answered = c->seq - 1;
+	return true;
+}
+
+/* Its half must not be written anew, nor be forgotten. */
+START_TEST(next_driver_that_could_not_be_closed_is_owed)
+{
+	OK(attach);
+	fake_lie = far_behind;
+	FAILS(swap, -ETIMEDOUT, "the next driver: no answer from the guest");
+	fake_lie = NULL;
+	ck_assert(fake_host->windows[1].other);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation WHERE verb = 'swap'"), 1);
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 0);
+	take_away();
+}
+END_TEST
+
 static void die_in_swap(const char *point)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -483,6 +513,7 @@ int main(void)
 	tcase_add_test(t, early_windows_have_no_other_half);
 	tcase_add_test(t, old_personality_is_told_from_a_refusal);
 	tcase_add_test(t, rings_are_checked);
+	tcase_add_test(t, next_driver_that_could_not_be_closed_is_owed);
 	tcase_add_test(t, guest_that_uses_neither_half_is_cleaned_up);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
