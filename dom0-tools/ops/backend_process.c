@@ -186,12 +186,45 @@ static int process_start(struct xg_store *s, const char *program, struct xg_link
 	return rc ? rc : backend_ready_wait(s, path, pid, b, err);
 }
 
+/* Of one whose words are at TEXT, one after the other: does it serve the area BACK? As backend_spawn() says it. */
+static bool words_name(const char *text, size_t size, const char *back)
+{
+	const char *end = text + size, *at = text;
+
+	bool named = false;
+
+	for (; at < end; at += strlen(at) + 1) {
+		if (named)
+			return !strcmp(at, back);
+		named = !strcmp(at, "--path");
+	}
+	return false;
+}
+
+/* The number may be another process's by now: it has to be a backend's, and this very one's. */
+static bool is_backend_of(unsigned int pid, const char *back)
+{
+	char path[64], text[2048];
+	int fd xg_auto_close = -1;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	len = readlink(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	if (!strstr(text, "xengraft-backend"))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0 && words_name(text, len, back);
+}
+
 /* The backend's process, by the id noted when it was started: *RET is -1 when there is none any more. */
 static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, struct xg_err *err)
 {
-	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], exe[64], link[1024];
+	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
 	uint64_t pid;
-	ssize_t len;
 	int fd, rc;
 
 	*ret = -1;
@@ -205,11 +238,7 @@ static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, str
 	fd = syscall(SYS_pidfd_open, (pid_t)pid, 0u);
 	if (fd < 0)
 		return errno == ESRCH ? 0 : xg_fail_errno(err, errno, "the backend's process %u", (unsigned int)pid);
-	/* The number may be another process's by now: it has to be a backend's. */
-	snprintf(exe, sizeof(exe), "/proc/%u/exe", (unsigned int)pid);
-	len = readlink(exe, link, sizeof(link) - 1);
-	link[len > 0 ? len : 0] = '\0';
-	if (strstr(link, "xengraft-backend"))
+	if (is_backend_of(pid, back))
 		*ret = fd;
 	else
 		close(fd);

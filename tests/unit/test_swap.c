@@ -311,6 +311,30 @@ START_TEST(switch_without_an_answer_is_not_undone)
 }
 END_TEST
 
+/* A number is used again: the backend of another disk is not this disk's, and is not ended in its place. */
+START_TEST(pid_of_another_disks_backend_is_none)
+{
+	char own[16], other[16];
+
+	OK(attach);
+	strcpy(rig.spec.vdev, "xvdc");
+	rig.spec.shared = true;
+	(void)rig_ask("UPDATE device SET shared = 1");
+	OK(attach);
+	snprintf(own, sizeof(own), "%s", node(BACK "pid"));
+	snprintf(other, sizeof(other), "%s", node("/local/domain/0/backend/xengraft-vbd/7/51744/pid"));
+	fake_store_set(BACK "pid", other);
+	strcpy(rig.spec.vdev, "xvdb");
+	OK(detach);
+	ck_assert_int_eq(waitpid(atoi(other), NULL, WNOHANG), 0);
+	kill(atoi(own), SIGTERM);
+	strcpy(rig.spec.vdev, "xvdc");
+	OK(detach);
+	OK(rig_withdraw);
+	clean(false);
+}
+END_TEST
+
 /* ---- what is refused ----------------------------------------------------------------------------------- */
 
 static const char *wished;
@@ -509,6 +533,7 @@ int main(void)
 	tcase_add_test(t, new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen);
 	tcase_add_test(t, new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen);
 	tcase_add_test(t, switch_without_an_answer_is_not_undone);
+	tcase_add_test(t, pid_of_another_disks_backend_is_none);
 	tcase_add_test(t, what_does_not_suit_is_refused);
 	tcase_add_test(t, early_windows_have_no_other_half);
 	tcase_add_test(t, old_personality_is_told_from_a_refusal);
