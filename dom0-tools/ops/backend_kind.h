@@ -80,7 +80,7 @@ struct xg_hold {
  * process that was killed leaves behind what its device is still at. -EBUSY after ten seconds.
  */
 int xg_target_settle(const struct xg_hold *hold, struct xg_err *err);
-/* Could that be seen of the backend that has it beside another? Not of one that is the kernel's, or an earlier version's. */
+/* Has the backend that has it beside another set its mark? Not one that is the kernel's, or an earlier version's. */
 bool xg_target_is_marked(const struct xg_hold *hold);
 /*
  * Who shares a target does not lock all of it, but a byte far behind its end that is this disk's own: so that the disks

@@ -37,6 +37,7 @@ struct swap {
 	struct xg_disk_spec spec;
 	struct xg_core *core;
 	struct xg_backend backend;
+	bool marked;			/* when it has let go of the target can be seen */
 	struct xg_block_params params;
 	struct xg_device_rings rings;
 	struct xg_device_header header;	/* a copy of the old half's */
@@ -265,6 +266,7 @@ static int params_keep(struct swap *w, struct xg_err *err)
 static int backend_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
+	const struct xg_hold hold = hold_of(w, w->to.half);
 	struct xg_ops *ops = w->s->ops;
 	int rc;
 
@@ -280,6 +282,7 @@ static int backend_run(void *ctx, struct xg_err *err)
 		rc = params_keep(w, err);
 	if (rc)
 		backend_undo(w);
+	w->marked = !rc && xg_target_is_marked(&hold);
 	return rc;
 }
 
@@ -357,7 +360,7 @@ static bool new_is_ended(const struct swap *w)
 {
 	const struct xg_hold hold = hold_of(w, w->to.half);
 
-	return xg_target_is_marked(&hold) && !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_target_settle(&hold, NULL);
+	return w->marked && !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_target_settle(&hold, NULL);
 }
 
 /* The new driver had its chance: it is ended with its backend, and what it did not do goes to the old one. */

@@ -257,6 +257,41 @@ START_TEST(new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen)
 }
 END_TEST
 
+static bool dies_then(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+	pid_t pid;
+
+	if (moment != FAKE_REPLY || r->command.op != XG_CMD_DEVICE_SWITCH || r->reply.status || fake_host->stuck)
+		return false;
+	fake_host->stuck = true;
+	pid = atoi(node(BACK_B "pid"));
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	return false;
+}
+
+/* Its mark is gone by then: that it was there is what counts. */
+START_TEST(new_backend_that_died_is_replaced)
+{
+	char mark[1100];
+
+	OK(attach);
+	snprintf(mark, sizeof(mark), "%s:%llu", rig.spec.target,
+		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
+	setenv("XENGRAFT_FAKE_MARK", mark, 1);
+	fake_host->lame = true;
+	fake_lie = dies_then;
+	FAILS(swap, -EIO, "the old one was put back");
+	fake_lie = NULL;
+	unsetenv("XENGRAFT_FAKE_MARK");
+	fake_host->lame = fake_host->stuck = false;
+	attached();
+	ck_assert_int_eq(half(), 0);
+	take_away();
+}
+END_TEST
+
 /* A write of its that lands later would undo what the old driver wrote since: so it keeps the disk. */
 START_TEST(new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen)
 {
@@ -531,6 +566,7 @@ int main(void)
 	tcase_add_loop_test(t, new_backend_that_fails_costs_nothing, 0, 4);
 	tcase_add_test(t, driver_that_does_not_get_on_is_taken_back);
 	tcase_add_test(t, new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen);
+	tcase_add_test(t, new_backend_that_died_is_replaced);
 	tcase_add_test(t, new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen);
 	tcase_add_test(t, switch_without_an_answer_is_not_undone);
 	tcase_add_test(t, pid_of_another_disks_backend_is_none);
