@@ -21,7 +21,7 @@ EXTRA_DIST += guest-stubs/abi/README.md guest-stubs/common/README.md guest-stubs
 
 # ---- The Linux personality: sources are installed, since images are built where the kernel's headers are -------
 
-XG_LINUX_FILES = guest-stubs/linux/Kbuild guest-stubs/linux/personality.h guest-stubs/linux/kept.h \
+XG_LINUX_FILES = guest-stubs/linux/Kbuild guest-stubs/linux/bounce.c guest-stubs/linux/personality.h guest-stubs/linux/kept.h \
 	guest-stubs/linux/core.c guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/grants.c \
 	guest-stubs/linux/kept.c guest-stubs/linux/leave.S guest-stubs/linux/note.c guest-stubs/linux/services.c \
 	guest-stubs/linux/swap.c guest-stubs/linux/window_raw.c
@@ -57,7 +57,7 @@ XG_MODULE_FILES = guest-stubs/linux/module/Kbuild guest-stubs/linux/module/Makef
 	guest-stubs/linux/module/arena.c guest-stubs/linux/module/arena.h guest-stubs/linux/module/main.c \
 	guest-stubs/linux/module/space.S
 XG_MODULE_SHARED = guest-stubs/abi/xengraft_abi.h guest-stubs/linux/personality.h guest-stubs/linux/core.c \
-	guest-stubs/linux/grants.c guest-stubs/linux/kept.c guest-stubs/linux/kept.h \
+	guest-stubs/linux/grants.c guest-stubs/linux/kept.c guest-stubs/linux/kept.h guest-stubs/linux/bounce.c \
 	guest-stubs/linux/device.c guest-stubs/linux/disk.c guest-stubs/linux/services.c guest-stubs/linux/swap.c \
 	$(XG_COMMON_FILES)
 

@@ -49,6 +49,12 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 	struct xg_reply reply;
 	int rc = xg_core_command3(core, XG_CMD_DEVICE_SWITCH, args, &reply, name, err);
 
+	/* Given, and nobody knows what became of it. */
+	if (rc && !reply.seq && rc != -ENODEV) {
+		if (err)
+			err->code = ETIMEDOUT;
+		return -ETIMEDOUT;
+	}
 	if (rc == -EBUSY)
 		return xg_fail(err, EAGAIN, "%s: its backend did not finish %llu requests within %u ms: nothing was changed",
 			       name, (unsigned long long)reply.values[2], deadline_ms);

@@ -31,7 +31,8 @@ int xg_swap_open_next(struct xg_core *core, const struct xg_os *os, const struct
 
 /*
  * -EAGAIN: what was in flight was not done within DEADLINE_MS; the old driver goes on. -EIO: the next driver did not
- * answer when it was tried, before anything was held. With REPLAY whoever served the old driver must be dead.
+ * answer when it was tried, before anything was held. -ETIMEDOUT, or -ENODEV when the guest is gone: not answered, so that
+ * only the guest's header can tell (xg_swap_look). With REPLAY whoever served the old driver must be dead.
  */
 int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, unsigned int deadline_ms, bool replay,
 		   const char *name, struct xg_switched *ret, struct xg_err *err);

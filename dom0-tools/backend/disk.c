@@ -472,7 +472,8 @@ static int disk_open_target(struct disk *d, const struct disk_options *options, 
 {
 	const struct target_spec spec = {
 		.path = d->config.target, .writable = d->config.writable, .discard = d->config.discard,
-		.lock = d->config.lock, .lock_at = d->config.lock_at, .direct = !options->buffered,
+		.lock = d->config.lock, .lock_at = d->config.lock_at, .mark_at = d->config.mark_at,
+		.direct = !options->buffered,
 	};
 	int rc = target_open(&spec, &d->target, err);
 

@@ -120,6 +120,17 @@ static unsigned int nodes_clamp(unsigned int value, unsigned int least, unsigned
 	return value < least ? least : value > most ? most : value;
 }
 
+/* A byte of the target, wherever its end is. */
+static int nodes_place(struct xg_store *s, const char *dir, const char *name, uint64_t *ret, struct xg_err *err)
+{
+	struct nodes_path p;
+	int rc = xg_store_read_u64(s, nodes_at(&p, dir, "%s", name), ret, err);
+
+	if (!rc && *ret > INT64_MAX - 1)
+		return xg_fail(err, EINVAL, "%s is no place in a file: %llu", name, (unsigned long long)*ret);
+	return rc;
+}
+
 /* A limit that is there already was set by Dom0's tool (or by us, before a restart). */
 static int nodes_options(struct xg_store *s, struct nodes_config *c, const struct nodes_list *l, struct xg_err *err)
 {
@@ -129,7 +140,9 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	const struct { const char *name; unsigned int *to; } limits[] = {
 		{ "multi-queue-max-queues", &c->max_queues }, { "max-ring-page-order", &c->max_order },
 	};
-	struct nodes_path p;
+	const struct { const char *name; uint64_t *to; } places[] = {
+		{ "lock-at", &c->lock_at }, { "mark-at", &c->mark_at },
+	};
 	size_t i;
 	int rc = 0;
 
@@ -139,10 +152,9 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	for (i = 0; !rc && i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (nodes_listed(l, limits[i].name))
 			rc = nodes_number(s, c->path, limits[i].name, *limits[i].to, UINT32_MAX, limits[i].to, err);
-	if (!rc && nodes_listed(l, "lock-at"))
-		rc = xg_store_read_u64(s, nodes_at(&p, c->path, "lock-at"), &c->lock_at, err);
-	if (!rc && c->lock_at > INT64_MAX - 1)
-		return xg_fail(err, EINVAL, "lock-at is no place in a file: %llu", (unsigned long long)c->lock_at);
+	for (i = 0; !rc && i < sizeof(places) / sizeof(places[0]); i++)
+		if (nodes_listed(l, places[i].name))
+			rc = nodes_place(s, c->path, places[i].name, places[i].to, err);
 	c->max_queues = nodes_clamp(c->max_queues, 1, ENGINE_QUEUES_MAX);
 	c->max_order = nodes_clamp(c->max_order, 0, NODES_ORDER_MAX);
 	c->left_error = nodes_listed(l, "error");

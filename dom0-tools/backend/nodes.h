@@ -24,7 +24,7 @@ struct nodes_config {
 	bool writable;
 	bool discard;
 	bool lock;
-	uint64_t lock_at;	/* target_spec's */
+	uint64_t lock_at, mark_at;	/* target_spec's */
 	bool removable;
 	unsigned int max_queues;	/* 1..ENGINE_QUEUES_MAX */
 	unsigned int max_order;	/* pages of a ring = 1 << order; <= ENGINE_RING_PAGES_MAX */

@@ -20,6 +20,7 @@
 
 #include "lib/base/addr.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/log.h"
 #include "lib/xen/blkif.h"
 
 #ifndef FALLOC_FL_NO_HIDE_STALE
@@ -62,20 +63,40 @@ static int target_kind(const struct target_spec *spec, const struct stat *st, st
 	return 0;
 }
 
-/* Open file description locks: they go with the descriptor, whoever holds it, and not with any other close. */
-static int target_lock(const struct target_spec *spec, int fd, struct xg_err *err)
+/*
+ * Open file description locks: they go with the descriptor, whoever holds it (requests that the kernel is still at, when the
+ * process was killed), and not with any other close. LEN 0: to the end, wherever that comes to be.
+ */
+static int range_lock(int fd, bool writable, uint64_t start, uint64_t len)
 {
 	struct flock lock = {
-		.l_type = spec->writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = spec->lock_at,
-		.l_len = spec->lock_at != 0,	/* 0: to the end, wherever that comes to be */
+		.l_type = writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len,
 	};
 
-	if (!spec->lock || !fcntl(fd, F_OFD_SETLK, &lock))
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/* All of it is what is before the marks and what is behind them. */
+static int target_lock(const struct target_spec *spec, int fd, struct xg_err *err)
+{
+	uint64_t at = spec->lock_at;
+
+	if (!spec->lock)
+		return 0;
+	if (at ? !range_lock(fd, spec->writable, at, 1) :
+	    !range_lock(fd, spec->writable, 0, TARGET_MARKS) && !range_lock(fd, spec->writable, 2 * TARGET_MARKS, 0))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
 		return xg_fail(err, EBUSY, "%s is in use by another process that %s it", spec->path,
 			       spec->writable ? "reads or writes" : "writes");
 	return xg_fail_errno(err, errno, "cannot lock %s", spec->path);
+}
+
+/* A target that cannot be marked is served all the same: whoever looks for the mark finds none, and knows nothing. */
+static void target_mark(const struct target_spec *spec, int fd)
+{
+	if (spec->mark_at && range_lock(fd, spec->writable, spec->mark_at, 1))
+		xg_warn("%s cannot be marked: %s", spec->path, strerror(errno));
 }
 
 static int target_size_file(const struct target_spec *spec, struct target *t, const struct stat *st,
@@ -231,6 +252,7 @@ static int target_fill(const struct target_spec *spec, struct target *t, struct 
 		rc = target_size(spec, t, &st, err);
 	if (rc)
 		return rc;
+	target_mark(spec, t->fd);
 	t->writable = spec->writable;
 	t->lock_at = spec->lock_at;
 	t->memory = !t->block && target_is_memory(t->fd);

@@ -12,12 +12,19 @@
 #include "dom0-tools/backend/loop.h"
 #include "lib/base/err.h"
 
+/*
+ * From here to twice as far are marks: a byte each, locked by who has the target open beside another, which has the lock. So
+ * one can see when it has let go. No lock reaches in there.
+ */
+#define TARGET_MARKS (UINT64_C(1) << 61)
+
 struct target_spec {
 	const char *path;	/* absolute */
 	bool writable;
 	bool discard;		/* offer it if the target can */
 	bool lock;		/* refuse a target that another process uses */
 	uint64_t lock_at;	/* a byte, which others that share the target do not lock; 0: all of it, and a device is claimed */
+	uint64_t mark_at;	/* its mark; 0: none */
 	bool direct;		/* pass the page cache by if the target can */
 };
 

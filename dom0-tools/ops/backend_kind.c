@@ -37,53 +37,89 @@ int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *no
 	return 0;
 }
 
+/* In dom0-tools/backend TARGET_MARKS: what locks all of a target leaves out what is from here to twice as far. */
+#define MARKS (UINT64_C(1) << 61)
+
 struct settle {
-	const char *target;
-	bool read_only, block;
-	uint64_t lock_at;
+	const struct xg_hold *hold;
+	bool block;
 	int problem;
 };
 
+/* Is a byte of it locked, or all of it? */
+static int lock_look(const struct xg_hold *h, bool block)
+{
+	struct flock lock = {
+		.l_type = h->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_start = h->lock_at,
+		.l_len = h->lock_at ? 1 : MARKS,
+	};
+	int flags = O_CLOEXEC | (h->read_only ? O_RDONLY : O_RDWR | (block && !h->lock_at ? O_EXCL : 0));
+	int fd xg_auto_close = open(h->target, flags);
+
+	return fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) ? errno : 0;
+}
+
+/* EBUSY: the mark is set, and by nobody who locks more than that. */
+static int mark_look(const struct xg_hold *h)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = h->mark_at, .l_len = 1 };
+	int fd xg_auto_close = open(h->target, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock))
+		return errno;
+	return lock.l_type != F_UNLCK && (uint64_t)lock.l_start == h->mark_at && lock.l_len == 1 ? EBUSY : 0;
+}
+
 /*
- * A backend's claim of a device and its lock on the file go with its last reference, and what its ring of the kernel has
+ * A backend's claim of a device and its locks on the file go with its last reference, and what its ring of the kernel has
  * under way holds one.
  */
 static bool settled(void *ctx)
 {
 	struct settle *s = ctx;
-	struct flock lock = {
-		.l_type = s->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_start = s->lock_at,
-		.l_len = s->lock_at != 0,
-	};
-	int flags = O_CLOEXEC | (s->read_only ? O_RDONLY : O_RDWR | (s->block && !s->lock_at ? O_EXCL : 0));
-	int fd xg_auto_close = open(s->target, flags);
 
-	s->problem = fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) ? errno : 0;
+	s->problem = mark_look(s->hold);
+	if (!s->problem && !s->hold->beside)
+		s->problem = lock_look(s->hold, s->block);
 	return !s->problem || (s->problem != EBUSY && s->problem != EAGAIN && s->problem != EACCES);
 }
 
+bool xg_target_is_marked(const struct xg_hold *hold)
+{
+	return mark_look(hold) == EBUSY;
+}
+
 /* FNV-1a over the UUID, which a restored guest keeps; that two share a byte would only refuse what could be. */
-uint64_t xg_lock_at(bool shared, const char *uuid, uint32_t devid)
+static uint64_t byte_of(const char *uuid, uint32_t bits)
 {
 	uint32_t hash = 2166136261u;
 
-	if (!shared)
-		return 0;
 	while (*uuid)
 		hash = (hash ^ (uint8_t)*uuid++) * 16777619u;
-	return UINT64_C(1) << 62 | (uint64_t)(hash & 0x3fffffff) << 32 | devid;
+	return (uint64_t)(hash & bits) << 32;
 }
 
-int xg_target_settle(const char *target, bool read_only, uint64_t lock_at, struct xg_err *err)
+uint64_t xg_lock_at(bool shared, const char *uuid, uint32_t devid)
 {
-	struct settle s = { .target = target, .read_only = read_only, .lock_at = lock_at };
+	return shared ? 2 * MARKS | byte_of(uuid, 0x3fffffff) | devid : 0;
+}
+
+/* A disk's number has 29 bits. */
+uint64_t xg_mark_at(const char *uuid, uint32_t devid, uint32_t half)
+{
+	return MARKS | byte_of(uuid, 0x1fffffff) | half << 31 | devid;
+}
+
+int xg_target_settle(const struct xg_hold *hold, struct xg_err *err)
+{
+	struct settle s = { .hold = hold };
 	struct stat st;
 
-	if (stat(target, &st))
-		return xg_fail_errno(err, errno, "target %s", target);
+	if (stat(hold->target, &st))
+		return xg_fail_errno(err, errno, "target %s", hold->target);
 	s.block = S_ISBLK(st.st_mode);
 	(void)xg_wait_ms(settled, &s, XG_BACKEND_CLOSE_MS);
 	if (s.problem)
-		return xg_fail_errno(err, s.problem, "target %s is still in use after its backend was ended", target);
+		return xg_fail_errno(err, s.problem, "target %s is still in use after its backend was ended", hold->target);
 	return 0;
 }

@@ -66,17 +66,33 @@ const struct xg_backend_kind *xg_backend_kind_of(const char *mode);
 /* How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said otherwise. */
 uint32_t xg_blkback_queues(uint32_t most);
 
+/* How one of a disk's two backends has the target. */
+struct xg_hold {
+	const char *target;
+	bool read_only;
+	uint64_t lock_at;	/* xg_lock_at() */
+	uint64_t mark_at;	/* xg_mark_at() */
+	bool beside;		/* the disk's other backend has the lock: only the mark tells */
+};
+
 /*
  * Waits until nobody has the target open as a backend of ours does, and nothing that it had begun is under way: a
  * process that was killed leaves behind what its device is still at. -EBUSY after ten seconds.
  */
-int xg_target_settle(const char *target, bool read_only, uint64_t lock_at, struct xg_err *err);
+int xg_target_settle(const struct xg_hold *hold, struct xg_err *err);
+/* Has the backend that has it beside another set its mark? Not one that is the kernel's, or an earlier version's. */
+bool xg_target_is_marked(const struct xg_hold *hold);
 /*
  * Who shares a target does not lock all of it, but a byte far behind its end that is this disk's own: so that the disks
  * that share it are let in, others are not, and one can still see when a backend that was killed has let go of it.
  * 0: not shared.
  */
 uint64_t xg_lock_at(bool shared, const char *uuid, uint32_t devid);
+/*
+ * The byte that a backend locks which has the target open beside the disk's other one, whoever has the lock: a half's own,
+ * and nobody else's lock reaches there.
+ */
+uint64_t xg_mark_at(const char *uuid, uint32_t devid, uint32_t half);
 
 /* Nodes below DIR. */
 struct xg_node {

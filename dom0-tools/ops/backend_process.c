@@ -55,15 +55,18 @@ static int process_check(const struct xg_disk_spec *spec, struct xg_err *err)
 static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
 			 struct xg_err *err)
 {
-	char lock_at[24];
+	char lock_at[24], mark_at[24];
 	int rc = 0;
 
 	(void)spec;
 	snprintf(lock_at, sizeof(lock_at), "%llu", (unsigned long long)a->lock_at);
+	snprintf(mark_at, sizeof(mark_at), "%llu", (unsigned long long)a->mark_at);
 	if (a->lock_at)
 		rc = xg_nodes_write(s, back, XG_NODES({ "lock-at", lock_at }), err);
+	if (rc || !a->mark_at)
+		return rc;
 	/* As many queues as the disk has had from whatever kind before. */
-	return !rc && a->beside ? xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "multi-queue-max-queues", "8" }), err) : rc;
+	return xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "mark-at", mark_at }, { "multi-queue-max-queues", "8" }), err);
 }
 
 /*
@@ -123,18 +126,21 @@ static int backend_line(const struct xg_backend *b, const char *until, unsigned 
 	uint64_t now, end = xg_now_ms() + timeout_ms;
 	size_t len = 0;
 	ssize_t got;
+	int n;
 
 	for (;;) {
 		struct pollfd p = { .fd = b->fd, .events = POLLIN };
 
 		now = xg_now_ms();
-		if (now >= end || poll(&p, 1, (int)(end - now)) == 0)
+		n = now < end ? poll(&p, 1, (int)(end - now)) : 0;
+		if (!n)
 			return xg_fail(err, ETIMEDOUT, "the backend was not %s within %u s: see %s", until,
 				       timeout_ms / 1000, b->log);
+		/* A signal has ended it: read() would wait without a limit. */
+		if (n < 0)
+			continue;
 		/* Byte by byte: what follows the line is the next call's. */
 		got = read(b->fd, line + len, 1);
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got <= 0)
 			return xg_fail(err, EIO, "the backend ended before it was %s: see %s", until, b->log);
 		if (line[len] == '\n' || ++len == size - 1) {
@@ -180,12 +186,45 @@ static int process_start(struct xg_store *s, const char *program, struct xg_link
 	return rc ? rc : backend_ready_wait(s, path, pid, b, err);
 }
 
+/* Of one whose words are at TEXT, one after the other: does it serve the area BACK? As backend_spawn() says it. */
+static bool words_name(const char *text, size_t size, const char *back)
+{
+	const char *end = text + size, *at = text;
+
+	bool named = false;
+
+	for (; at < end; at += strlen(at) + 1) {
+		if (named)
+			return !strcmp(at, back);
+		named = !strcmp(at, "--path");
+	}
+	return false;
+}
+
+/* The number may be another process's by now: it has to be a backend's, and this very one's. */
+static bool is_backend_of(unsigned int pid, const char *back)
+{
+	char path[64], text[2048];
+	int fd xg_auto_close = -1;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	len = readlink(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	if (!strstr(text, "xengraft-backend"))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0 && words_name(text, len, back);
+}
+
 /* The backend's process, by the id noted when it was started: *RET is -1 when there is none any more. */
 static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, struct xg_err *err)
 {
-	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8], exe[64], link[1024];
+	char back[XG_STORE_PATH_MAX], path[XG_STORE_PATH_MAX + 8];
 	uint64_t pid;
-	ssize_t len;
 	int fd, rc;
 
 	*ret = -1;
@@ -199,22 +238,25 @@ static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, str
 	fd = syscall(SYS_pidfd_open, (pid_t)pid, 0u);
 	if (fd < 0)
 		return errno == ESRCH ? 0 : xg_fail_errno(err, errno, "the backend's process %u", (unsigned int)pid);
-	/* The number may be another process's by now: it has to be a backend's. */
-	snprintf(exe, sizeof(exe), "/proc/%u/exe", (unsigned int)pid);
-	len = readlink(exe, link, sizeof(link) - 1);
-	link[len > 0 ? len : 0] = '\0';
-	if (strstr(link, "xengraft-backend"))
+	if (is_backend_of(pid, back))
 		*ret = fd;
 	else
 		close(fd);
 	return 0;
 }
 
-static bool pidfd_ended(int fd, int timeout_ms)
+/* A signal to us does not shorten it: what has not ended in time is killed. */
+static bool pidfd_ended(int fd, unsigned int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now, end = xg_now_ms() + timeout_ms;
+	int n;
 
-	return poll(&p, 1, timeout_ms) == 1;
+	do {
+		now = xg_now_ms();
+		n = poll(&p, 1, now < end ? (int)(end - now) : 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static int process_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)

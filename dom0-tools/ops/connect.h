@@ -33,7 +33,7 @@ void xg_backend_offline(struct xg_store *s, const char *back);
 /* What areas are made for. */
 struct xg_areas {
 	const char *uuid;	/* the guest's */
-	bool beside;		/* another backend of this disk has the target open, and knows */
+	uint64_t mark_at;	/* xg_mark_at(): another backend of this disk has the target open, and knows; else 0 */
 	uint64_t lock_at;	/* xg_lock_at() */
 };
 

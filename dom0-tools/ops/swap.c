@@ -37,12 +37,13 @@ struct swap {
 	struct xg_disk_spec spec;
 	struct xg_core *core;
 	struct xg_backend backend;
+	bool marked;			/* when it has let go of the target can be seen */
 	struct xg_block_params params;
 	struct xg_device_rings rings;
 	struct xg_device_header header;	/* a copy of the old half's */
 	bool replay;			/* the old backend is dead, or is to be */
 	bool switched;			/* the new driver serves */
-	bool owed;			/* the guest has not said whether it switched: the next operation will see */
+	bool owed;			/* the guest has not said whether it switched, or closed: the next operation will see */
 	struct xg_switched result;
 	struct xg_operation_row op;
 };
@@ -196,9 +197,15 @@ static bool is_replay(const void *ctx)
 	return w->replay;
 }
 
-static uint64_t lock_at(const struct swap *w)
+/* How the backend of HALF has the target. */
+static struct xg_hold hold_of(const struct swap *w, uint32_t half)
 {
-	return xg_lock_at(w->row.shared, w->s->uuid, w->row.devid);
+	return (struct xg_hold){
+		.target = w->spec.target, .read_only = w->spec.read_only,
+		.lock_at = xg_lock_at(w->row.shared, w->s->uuid, w->row.devid),
+		.mark_at = xg_mark_at(w->s->uuid, w->row.devid, half),
+		.beside = half == w->to.half,
+	};
 }
 
 static void areas_undo(void *ctx)
@@ -215,7 +222,8 @@ static int areas_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
 	struct xg_session *s = w->s;
-	const struct xg_areas areas = { .uuid = s->uuid, .beside = true, .lock_at = lock_at(w) };
+	const struct xg_hold hold = hold_of(w, w->to.half);
+	const struct xg_areas areas = { .uuid = s->uuid, .lock_at = hold.lock_at, .mark_at = hold.mark_at };
 	int rc;
 
 	rc = xg_state_next_put(s->ops->state, &w->next, err);
@@ -258,6 +266,7 @@ static int params_keep(struct swap *w, struct xg_err *err)
 static int backend_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
+	const struct xg_hold hold = hold_of(w, w->to.half);
 	struct xg_ops *ops = w->s->ops;
 	int rc;
 
@@ -273,6 +282,7 @@ static int backend_run(void *ctx, struct xg_err *err)
 		rc = params_keep(w, err);
 	if (rc)
 		backend_undo(w);
+	w->marked = !rc && xg_target_is_marked(&hold);
 	return rc;
 }
 
@@ -288,12 +298,13 @@ static int fill_run(void *ctx, struct xg_err *err)
 	return rc ? rc : xg_state_next_put(w->s->ops->state, &w->next, err);
 }
 
+/* A driver that may be open yet is in the text that the next swap would write over: so the next operation closes it first. */
 static void open_undo(void *ctx)
 {
 	struct swap *w = ctx;
 
 	if (!w->owed)
-		(void)xg_swap_close_other(w->core, &w->next.device, w->name, NULL);
+		w->owed = xg_swap_close_other(w->core, &w->next.device, w->name, NULL);
 }
 
 /* Also when it did open, and what it published is not right. */
@@ -321,12 +332,13 @@ static int connect_run(void *ctx, struct xg_err *err)
 static int old_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
+	const struct xg_hold hold = hold_of(w, w->from.half);
 	bool lives;
 	int rc = w->from_kind->lives(w->s->ops->store, w->from, &lives, err);
 
 	if (!rc && lives)
 		rc = w->from_kind->kill(w->s->ops->store, w->from, err);
-	return rc ? rc : xg_target_settle(w->spec.target, w->spec.read_only, lock_at(w), err);
+	return rc ? rc : xg_target_settle(&hold, err);
 }
 
 /* The command was given and not answered, or the guest is gone: nobody knows. */
@@ -340,6 +352,17 @@ static unsigned int deadline_of(const struct swap *w)
 	return w->wish->deadline_ms ? w->wish->deadline_ms : DEADLINE_MS;
 }
 
+/*
+ * The new backend, dead, and what it had begun at its end. One that could not be seen to come to that is left alone: it may
+ * get on yet.
+ */
+static bool new_is_ended(const struct swap *w)
+{
+	const struct xg_hold hold = hold_of(w, w->to.half);
+
+	return w->marked && !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_target_settle(&hold, NULL);
+}
+
 /* The new driver had its chance: it is ended with its backend, and what it did not do goes to the old one. */
 static void switch_undo(void *ctx)
 {
@@ -350,8 +373,7 @@ static void switch_undo(void *ctx)
 	if (!w->switched || w->owed)
 		return;
 	rc = xg_swap_switch(w->core, &w->row.device, deadline_of(w), false, w->name, &back, NULL);
-	if (rc == -EAGAIN && !w->kind->kill(w->s->ops->store, w->to, NULL) &&
-	    !xg_target_settle(w->spec.target, w->spec.read_only, lock_at(w), NULL))
+	if (rc == -EAGAIN && new_is_ended(w))
 		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
 	w->switched = rc != 0;
 	w->owed = rc != 0;

@@ -42,24 +42,33 @@ static uint16_t flags_of(const struct request *rq)
 	return flags;
 }
 
-/* The pages of RQ as segments, merged as the block layer counted them. */
-static uint32_t map_segments(struct xg_disk_queue *queue, struct request *rq)
+/* The pages of RQ as segments, merged as the block layer counted them; their number, or below zero: no memory. */
+static int map_segments(struct xg_disk_queue *queue, struct request *rq)
 {
+	bool keeps = queue->side->queues[queue->index].keeper, write = req_op(rq) == REQ_OP_WRITE;
+	struct xg_disk_request *pdu = blk_mq_rq_to_pdu(rq);
 	struct scatterlist *sg;
 	int i, n;
 
 	n = os_request_map(rq, queue->sg);
-	for_each_sg(queue->sg, sg, n, i)
+	for_each_sg(queue->sg, sg, n, i) {
 		queue->segments[i] = (struct xg_segment){
 			.frame = os_page_frame(sg_page(sg)),
 			.offset = sg->offset,
 			.bytes = sg->length,
 		};
+		if (keeps && !os_page_is_counted(sg_page(sg)) &&
+		    !xg_bounce_part(&pdu->bounce, sg_page(sg), &queue->segments[i], write))
+			return -1;
+	}
 	return n;
 }
 
-static void fill_request(struct xg_disk_queue *queue, struct request *rq, struct xg_request *req)
+/* False: no memory just now. */
+static bool fill_request(struct xg_disk_queue *queue, struct request *rq, struct xg_request *req)
 {
+	int n = 0;
+
 	*req = (struct xg_request){
 		.sector = blk_rq_pos(rq),
 		.sectors = blk_rq_sectors(rq),
@@ -69,7 +78,9 @@ static void fill_request(struct xg_disk_queue *queue, struct request *rq, struct
 		.segments = queue->segments,
 	};
 	if (req->op == XG_OP_READ || req->op == XG_OP_WRITE)
-		req->nr_segments = map_segments(queue, rq);
+		n = map_segments(queue, rq);
+	req->nr_segments = n > 0 ? n : 0;
+	return n >= 0;
 }
 
 static int driver_submit(struct xg_disk_queue *queue, struct xg_request *req)
@@ -105,7 +116,11 @@ static int give(struct xg_disk_queue *queue, struct request *rq)
 	struct xg_side *side = queue->side;
 	int rc;
 
-	fill_request(queue, rq, &pdu->req);
+	xg_bounce_end(&pdu->bounce, false);	/* of a driver that had it before */
+	if (!fill_request(queue, rq, &pdu->req)) {
+		xg_bounce_end(&pdu->bounce, false);
+		return -XG_E_NOMEM;
+	}
 	pdu->status = BLK_STS_OK;
 	if (needs_nothing(side, &pdu->req)) {
 		os_request_complete(rq);
@@ -119,6 +134,7 @@ static int give(struct xg_disk_queue *queue, struct request *rq)
 	rc = driver_submit(queue, &pdu->req);
 	if (rc == XG_E_OK)
 		return XG_E_OK;
+	xg_bounce_end(&pdu->bounce, false);
 	pdu->taken = false;
 	if (side->counts)
 		WRITE_ONCE(side->header->counts[queue->index].taken, side->header->counts[queue->index].taken - 1);
@@ -150,6 +166,8 @@ static blk_status_t submit_locked(struct xg_disk_queue *queue, struct request *r
 	rc = give(queue, rq);
 	if (rc == XG_E_OK)
 		return BLK_STS_OK;
+	if (rc == -XG_E_NOMEM)
+		return BLK_STS_RESOURCE;
 	if (rc == -XG_E_BUSY)
 		return BLK_STS_DEV_RESOURCE;
 	return rc == -XG_E_NOTSUPP ? BLK_STS_NOTSUPP : BLK_STS_IOERR;
@@ -218,6 +236,7 @@ static bool fail_one(struct request *rq, void *arg)
 
 	if (pdu->taken) {
 		pdu->taken = false;
+		xg_bounce_end(&pdu->bounce, false);
 		pdu->status = BLK_STS_IOERR;
 		os_request_complete(rq);
 	}
@@ -282,7 +301,7 @@ static int give_again(struct xg_disk_queue *queue, struct request *rq)
 	unsigned int tries;
 	int rc = -XG_E_BUSY;
 
-	for (tries = 0; rc == -XG_E_BUSY && tries < REPLAY_WAITS; tries++) {
+	for (tries = 0; (rc == -XG_E_BUSY || rc == -XG_E_NOMEM) && tries < REPLAY_WAITS; tries++) {
 		if (tries)
 			usleep_range(REPLAY_WAIT_US, 2 * REPLAY_WAIT_US);
 		spin_lock_irqsave(&queue->lock, flags);

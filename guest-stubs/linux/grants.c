@@ -12,6 +12,7 @@
  *     slab, kernel memory        the slab stays, its objects may change: data is only moved when a request says so.
  *                                From 6.14 on slabs have no count, and nothing is kept (os_grants_keepable)
  *     the zero page, reserved    counted, never freed
+ *     a later page of a block    of one that is not a compound page: has no count. Another goes instead (bounce.c)
  *     no struct page             granted and ended as if nothing were kept
  *
  * There is no high memory on x86-64. How long: the backend drops what it has not used for a minute, and that is seen at

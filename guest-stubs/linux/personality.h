@@ -104,9 +104,12 @@ struct xg_disk {
 	struct xg_disk_queue queues[];
 };
 
+struct xg_bounce;
+
 /* A request's own memory, next to the kernel's struct request. */
 struct xg_disk_request {
 	struct xg_request req;
+	struct xg_bounce *bounce;	/* of parts that can't be granted where they are; NULL: none. Under the queue's lock */
 	bool taken;		/* the driver has it; under the queue's lock */
 	blk_status_t status;
 	uint64_t order;		/* when the driver took it: the queue's count */
@@ -173,6 +176,12 @@ unsigned int xg_disk_known(void);		/* disks that are visible, or removed but sti
 extern const struct xg_services xg_linux_services;
 /* A new port that DOMID may bind, with HANDLER on it: the interrupt's number, or -XG_E_NOMEM. NAME is kept. */
 int xg_event_bind(uint16_t domid, irq_handler_t handler, const char *name, void *arg, uint32_t *ret_port);
+
+/* bounce.c: pages without a count of their own, where grants stay with the backend */
+/* SEGMENT, of PAGE, gets a page of ours; false: no memory. *AT begins as NULL. */
+bool xg_bounce_part(struct xg_bounce **at, struct page *page, struct xg_segment *segment, bool write);
+/* The request is over, or given to nobody: what was read goes to its pages. Takes NULL. */
+void xg_bounce_end(struct xg_bounce **at, bool was_read);
 
 /* grants.c: grants of a queue that stay with the backend */
 /* May sleep. -XG_E_NOMEM, -XG_E_NOTSUPP, -XG_E_INVAL. */

@@ -190,6 +190,7 @@ static void complete_request(struct xg_device_header *dev, uint32_t q, struct xg
 		xg_swap_proved(req, status);
 		return;
 	}
+	xg_bounce_end(&pdu->bounce, status == XG_E_OK && req->op == XG_OP_READ);
 	pdu->status = status_of(status);
 	pdu->taken = false;
 	os_request_complete(blk_mq_rq_from_pdu(pdu));

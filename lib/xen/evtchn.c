@@ -90,6 +90,8 @@ int xg_evtchn_wait(struct xg_evtchn *e, int timeout_ms, struct xg_err *err)
 	struct pollfd p = { .fd = xenevtchn_fd(e->x), .events = POLLIN };
 	int n = poll(&p, 1, timeout_ms);
 
+	if (n < 0 && errno == EINTR)
+		return 0;	/* poll() is not begun again after a signal, whatever the handler's flags */
 	if (n < 0)
 		return xg_fail_errno(err, errno, "cannot wait for an event channel");
 	if (n > 0 && !(p.revents & POLLIN))

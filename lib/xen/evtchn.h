@@ -23,7 +23,7 @@ int xg_evtchn_fd(struct xg_evtchn *e);
 /* The port that fired (blocks unless the descriptor is readable); it is masked until xg_evtchn_unmask(). */
 int xg_evtchn_pending(struct xg_evtchn *e, uint32_t *ret_port, struct xg_err *err);
 int xg_evtchn_unmask(struct xg_evtchn *e, uint32_t port, struct xg_err *err);
-/* Waits until the descriptor is readable: 1, or 0 after TIMEOUT_MS. */
+/* Waits until the descriptor is readable: 1, or 0 after TIMEOUT_MS, and when a signal came. */
 int xg_evtchn_wait(struct xg_evtchn *e, int timeout_ms, struct xg_err *err);
 
 #endif

@@ -103,6 +103,25 @@ backend_dies_at()
 	serves
 }
 
+# stuck_beside MODE: the new backend does nothing more once it has got requests. It is ended, and the one of MODE, which is
+# there yet, does them.
+stuck_beside()
+{
+	[ "$(field mode)" = "$1" ] || xengraft swap "$g" xvdb "$1" --timeout 5000
+	old=$(field backend_pid)
+	stopped_at switched virtual
+	for new in $(pidof xengraft-backend); do [ "$new" = "$old" ] || break; done
+	kill -STOP "$new"
+	on 'n=0; until grep -q "[1-9]" /sys/block/xvdb/inflight || [ $n -ge 300 ]; do n=$((n + 1)); sleep 0.2; done
+		grep "[1-9]" /sys/block/xvdb/inflight'
+	kill -CONT $pid
+	t_not wait $pid
+	cat /tmp/said
+	grep -q "the old one was put back" /tmp/said
+	t_same mode "$(field mode)" "$1"
+	serves
+}
+
 guest_goes_at()
 {
 	g=v-${guest%%:*}
@@ -162,6 +181,9 @@ for guest; do
 		t_case "$guest: failed at '$step'" with_load failed_at "$step"
 		t_case "$guest: the backend dies at '$step'" with_load backend_dies_at "$step"
 	done 3</tmp/steps
+	for mode in virtual paravirtual; do
+		t_case "$guest: a new backend is stuck beside one that is $mode" with_load stuck_beside $mode
+	done
 	t_case "$guest: no I/O error, no warning" withdrawn
 	lab-guest stop "$g"
 	while read -r step <&3; do

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A process in the place of xengraft-backend: says that it is ready, or what XENGRAFT_FAKE_BACKEND wants, and stays
- * until it is told to end. Its half of xenstore is played by fake_host.c.
+ * until it is told to end. Its half of xenstore is played by fake_host.c. XENGRAFT_FAKE_MARK is a target and the byte of it to
+ * lock, "PATH:BYTE".
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,20 @@ static int parent_fd(int argc, char **argv)
 	return -1;
 }
 
+static int mark(const char *what)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	char path[200];
+	int fd;
+
+	if (!what)
+		return 0;
+	if (sscanf(what, "%199[^:]:%ld", path, &lock.l_start) != 2)
+		return -1;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -1 : fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 int main(int argc, char **argv)
 {
 	const struct mode *mode = mode_find();
@@ -58,7 +74,7 @@ int main(int argc, char **argv)
 
 	/* Should the test forget it: SIGALRM is what the test takes for a leak. */
 	alarm(30);
-	if (read(fd, &go, 1) != 1 || write(fd, mode->says, strlen(mode->says)) < 0)
+	if (mark(getenv("XENGRAFT_FAKE_MARK")) || read(fd, &go, 1) != 1 || write(fd, mode->says, strlen(mode->says)) < 0)
 		return 3;
 	if (mode->dies)
 		return 1;

@@ -6,6 +6,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_disk_spec \
 	tests/unit/test_generate \
 	tests/unit/test_kept \
+	tests/unit/test_bounce \
 	tests/unit/test_optin \
 	tests/unit/test_policy \
 	tests/unit/test_reconnect \
@@ -31,6 +32,12 @@ tests_unit_test_optin_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_optin_LDADD = hotswap/libxghotswap.a lib/xen/libxgxen.a lib/base/libxgbase.a $(XEN_LIBS) $(XG_TEST_LIBS)
 
 # The guest's part of it, in a kernel of the test's own.
+tests_unit_test_bounce_SOURCES = tests/unit/test_bounce.c
+EXTRA_tests_unit_test_bounce_DEPENDENCIES = guest-stubs/linux/bounce.c
+tests_unit_test_bounce_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/guest-stubs/abi
+tests_unit_test_bounce_CFLAGS = $(XG_TEST_CFLAGS)
+tests_unit_test_bounce_LDADD = $(XG_TEST_LIBS)
+
 tests_unit_test_kept_SOURCES = tests/unit/test_kept.c guest-stubs/linux/kept.c
 EXTRA_tests_unit_test_kept_DEPENDENCIES = guest-stubs/linux/grants.c
 tests_unit_test_kept_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/guest-stubs/abi

@@ -662,6 +662,54 @@ START_TEST(target_locks)
 }
 END_TEST
 
+/* Who locks the byte AT of F.path, and no more than that. */
+static bool is_marked(uint64_t at)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	int fd = open(F.path, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &lock), 0);
+	close(fd);
+	return lock.l_type != F_UNLCK && (uint64_t)lock.l_start == at && lock.l_len == 1;
+}
+
+/* Two backends of one disk in turns: each can be seen by its mark, whoever has the lock, and keeps it when it gets that. */
+START_TEST(target_marks)
+{
+	const uint64_t marks[] = { TARGET_MARKS | 7, TARGET_MARKS | UINT64_C(1) << 31 | 7 };
+	struct target_spec spec = { .path = F.path, .writable = true, .lock = true };
+	struct target first, second, third, other;
+
+	file_make("/dev/shm", 65536);
+	ck_assert_int_eq(target_open(&spec, &first, NULL), 0);
+	spec.lock = false;
+	spec.mark_at = marks[1];
+	ck_assert_int_eq(target_open(&spec, &second, NULL), 0);
+	ck_assert(is_marked(marks[1]) && !is_marked(marks[0]));
+	ck_assert_int_eq(target_claim(&second, F.path, NULL), -EBUSY);
+	target_close(&first);
+	ck_assert_int_eq(target_claim(&second, F.path, NULL), 0);
+	ck_assert(is_marked(marks[1]));
+	spec.mark_at = marks[0];
+	ck_assert_int_eq(target_open(&spec, &third, NULL), 0);
+	ck_assert(is_marked(marks[0]));
+	target_close(&second);
+	ck_assert(!is_marked(marks[1]));
+	target_close(&third);
+	/* A lock of all of it is none of the marks, and a byte that is shared by is none either. */
+	spec = (struct target_spec){ .path = F.path, .writable = true, .lock = true, .lock_at = 2 * TARGET_MARKS };
+	ck_assert_int_eq(target_open(&spec, &first, NULL), 0);
+	spec.lock_at = 0;
+	ck_assert_int_eq(target_open(&spec, &other, NULL), -EBUSY);
+	target_close(&first);
+	ck_assert_int_eq(target_open(&spec, &other, NULL), 0);
+	ck_assert(!is_marked(marks[0]) && !is_marked(marks[1]));
+	target_close(&other);
+	unlink(F.path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("blk_engine");
@@ -685,6 +733,7 @@ int main(void)
 	tcase_add_loop_test(t, stats_fit_a_node, 0, 1);
 	tcase_add_loop_test(t, target_rejects, 0, sizeof(target_rows) / sizeof(target_rows[0]));
 	tcase_add_loop_test(t, target_locks, 0, 5);
+	tcase_add_test(t, target_marks);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

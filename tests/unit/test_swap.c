@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dom0-tools/ops/backend_kind.h"
 #include "tests/lib/ops_check.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
@@ -60,6 +61,10 @@ START_TEST(second_connection_has_names_of_its_own)
 	ck_assert_str_eq(node(BACK_B "params"), rig.spec.target);
 	/* It was 0 while there were two. */
 	ck_assert_str_eq(node(BACK_B "lock"), "1");
+	/* In a place that is no disk's lock: from 2^61 to 2^62. */
+	ck_assert_uint_eq(strtoull(node(BACK_B "mark-at"), NULL, 10) >> 61, 1);
+	ck_assert_uint_eq(strtoull(node(BACK_B "mark-at"), NULL, 10),
+			  xg_mark_at(node(BACK_B "domain-uuid"), RIG_DEVID, 1));
 	ck_assert_str_eq(node(FRONT_B "backend"), "/local/domain/0/backend/xengraft-vbd-b/7/51728");
 	ck_assert_str_eq(node(FRONT_B "feature-persistent"), "0");
 	ck_assert_str_eq(node(FRONT_B "ring-ref"), "150");
@@ -221,6 +226,150 @@ START_TEST(driver_that_does_not_get_on_is_taken_back)
 }
 END_TEST
 
+/* What the new driver was given stays in flight. */
+static bool stuck_from_here(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+
+	if (moment == FAKE_REPLY && r->command.op == XG_CMD_DEVICE_SWITCH && !r->reply.status)
+		fake_host->stuck = fake_host->lame;
+	return false;
+}
+
+/* It is given to the old one once the new backend is dead, and all that it had begun is at its end. */
+START_TEST(new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen)
+{
+	char mark[1100];
+
+	OK(attach);
+	snprintf(mark, sizeof(mark), "%s:%llu", rig.spec.target,
+		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
+	setenv("XENGRAFT_FAKE_MARK", mark, 1);
+	fake_host->lame = true;
+	fake_lie = stuck_from_here;
+	FAILS(swap, -EIO, "the old one was put back");
+	fake_lie = NULL;
+	unsetenv("XENGRAFT_FAKE_MARK");
+	fake_host->lame = fake_host->stuck = false;
+	ck_assert_int_eq(half(), 0);
+	attached();
+	take_away();
+}
+END_TEST
+
+static bool dies_then(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+	pid_t pid;
+
+	if (moment != FAKE_REPLY || r->command.op != XG_CMD_DEVICE_SWITCH || r->reply.status || fake_host->stuck)
+		return false;
+	fake_host->stuck = true;
+	pid = atoi(node(BACK_B "pid"));
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	return false;
+}
+
+/* Its mark is gone by then: that it was there is what counts. */
+START_TEST(new_backend_that_died_is_replaced)
+{
+	char mark[1100];
+
+	OK(attach);
+	snprintf(mark, sizeof(mark), "%s:%llu", rig.spec.target,
+		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
+	setenv("XENGRAFT_FAKE_MARK", mark, 1);
+	fake_host->lame = true;
+	fake_lie = dies_then;
+	FAILS(swap, -EIO, "the old one was put back");
+	fake_lie = NULL;
+	unsetenv("XENGRAFT_FAKE_MARK");
+	fake_host->lame = fake_host->stuck = false;
+	attached();
+	ck_assert_int_eq(half(), 0);
+	take_away();
+}
+END_TEST
+
+/* A write of its that lands later would undo what the old driver wrote since: so it keeps the disk. */
+START_TEST(new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen)
+{
+	OK(attach);
+	fake_host->lame = true;
+	fake_lie = stuck_from_here;
+	FAILS(swap, -EIO, "the old one could not be put back");
+	fake_lie = NULL;
+	ck_assert_int_eq(kill(atoi(node(BACK "pid")), 0), 0);
+	ck_assert_int_eq(kill(atoi(node(BACK_B "pid")), 0), 0);
+	ck_assert_int_eq(waitpid(atoi(node(BACK_B "pid")), NULL, WNOHANG), 0);
+	fake_host->lame = fake_host->stuck = false;
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 1);
+	take_away();
+}
+END_TEST
+
+/* The switch is done and Dom0 does not get the answer: nothing that the guest may be using is taken back. */
+static struct fake_reply unheard;
+
+static bool answer_is_not_heard(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+
+	if (moment != FAKE_REPLY || r->command.op != XG_CMD_DEVICE_SWITCH)
+		return false;
+	unheard = *r;
+	fake_strike(1, false);	/* the wait for it */
+	return true;
+}
+
+START_TEST(switch_without_an_answer_is_not_undone)
+{
+	const struct fake_window *core;
+
+	OK(attach);
+	fake_lie = answer_is_not_heard;
+	FAILS(swap, -ETIMEDOUT, "struck: event channel wait");
+	fake_lie = NULL;
+	fake_strike(0, false);
+	ck_assert_ptr_nonnull(fake_store_get(BACK "state"));
+	ck_assert_ptr_nonnull(fake_store_get(BACK_B "state"));
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation WHERE verb = 'swap'"), 1);
+	core = fake_window_find(fake_host->core_va);
+	((struct xg_core_header *)fake_guest_at(core->va + core->text * XG_PAGE_SIZE))->reply = unheard.reply;
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 1);
+	take_away();
+}
+END_TEST
+
+/* A number is used again: the backend of another disk is not this disk's, and is not ended in its place. */
+START_TEST(pid_of_another_disks_backend_is_none)
+{
+	char own[16], other[16];
+
+	OK(attach);
+	strcpy(rig.spec.vdev, "xvdc");
+	rig.spec.shared = true;
+	(void)rig_ask("UPDATE device SET shared = 1");
+	OK(attach);
+	snprintf(own, sizeof(own), "%s", node(BACK "pid"));
+	snprintf(other, sizeof(other), "%s", node("/local/domain/0/backend/xengraft-vbd/7/51744/pid"));
+	fake_store_set(BACK "pid", other);
+	strcpy(rig.spec.vdev, "xvdb");
+	OK(detach);
+	ck_assert_int_eq(waitpid(atoi(other), NULL, WNOHANG), 0);
+	kill(atoi(own), SIGTERM);
+	strcpy(rig.spec.vdev, "xvdc");
+	OK(detach);
+	OK(rig_withdraw);
+	clean(false);
+}
+END_TEST
+
 /* ---- what is refused ----------------------------------------------------------------------------------- */
 
 static const char *wished;
@@ -329,6 +478,36 @@ START_TEST(rings_are_checked)
 }
 END_TEST
 
+/* It opens the next driver, but has not said so yet when it is told to close it, and is not told of that yet either. */
+static bool far_behind(enum fake_moment moment, void *what)
+{
+	const struct fake_reply *r = what;
+	const struct xg_command *c = what;
+
+	if (moment == FAKE_REPLY)
+		return r->command.op == XG_CMD_DEVICE_OPEN_NEXT;
+	if (moment != FAKE_COMMAND || c->op != XG_CMD_DEVICE_CLOSE_OTHER)
+		return false;
+	fake_host->answered = c->seq - 1;
+	return true;
+}
+
+/* Its half must not be written anew, nor be forgotten. */
+START_TEST(next_driver_that_could_not_be_closed_is_owed)
+{
+	OK(attach);
+	fake_lie = far_behind;
+	FAILS(swap, -ETIMEDOUT, "the next driver: no answer from the guest");
+	fake_lie = NULL;
+	ck_assert(fake_host->windows[1].other);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM operation WHERE verb = 'swap'"), 1);
+	OK(rig_recover);
+	attached();
+	ck_assert_int_eq(half(), 0);
+	take_away();
+}
+END_TEST
+
 static void die_in_swap(const char *point)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -386,10 +565,16 @@ int main(void)
 	tcase_add_test(t, dead_backend_is_replaced);
 	tcase_add_loop_test(t, new_backend_that_fails_costs_nothing, 0, 4);
 	tcase_add_test(t, driver_that_does_not_get_on_is_taken_back);
+	tcase_add_test(t, new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen);
+	tcase_add_test(t, new_backend_that_died_is_replaced);
+	tcase_add_test(t, new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen);
+	tcase_add_test(t, switch_without_an_answer_is_not_undone);
+	tcase_add_test(t, pid_of_another_disks_backend_is_none);
 	tcase_add_test(t, what_does_not_suit_is_refused);
 	tcase_add_test(t, early_windows_have_no_other_half);
 	tcase_add_test(t, old_personality_is_told_from_a_refusal);
 	tcase_add_test(t, rings_are_checked);
+	tcase_add_test(t, next_driver_that_could_not_be_closed_is_owed);
 	tcase_add_test(t, guest_that_uses_neither_half_is_cleaned_up);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

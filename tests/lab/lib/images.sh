@@ -25,10 +25,10 @@ shelf_programs="usr/bin/fio usr/bin/strace usr/bin/sqlite3 usr/sbin/nvme usr/bin
 	usr/libexec/xen-qemu-system-i386 usr/share/qemu/keymaps usr/lib/xen-4.17/boot
 	usr/share/seabios/bios-256k.bin"
 
-guest_modules="ext4 loop xen-blkfront xen-netfront overlay null_blk brd dm-mod xen-privcmd
+guest_modules="ext4 loop xen-blkfront xen-netfront overlay null_blk brd dm-integrity xen-privcmd
 	xen-evtchn xen-gntdev xen-gntalloc crc32c_generic crc32c-intel"
 
-guest_programs="usr/bin/lsblk usr/sbin/blkid usr/sbin/mke2fs usr/sbin/e2fsck usr/bin/flock"
+guest_programs="usr/bin/lsblk usr/sbin/blkid usr/sbin/mke2fs usr/sbin/e2fsck usr/bin/flock usr/sbin/dmsetup"
 
 xen_links()
 {
