@@ -159,17 +159,19 @@ static bool target_is_memory(int fd)
 
 /*
  * O_DIRECT, if single logical blocks work with it: a file system on a disk with 4 KiB blocks takes the flag and
- * then refuses what a guest with 512-byte sectors does. Trying tells.
+ * then refuses what a guest with 512-byte sectors does. Trying tells, also where the block that is tried is broken.
  */
 static bool target_go_direct(struct target *t)
 {
 	int flags = fcntl(t->fd, F_GETFL);
 	uint64_t second = t->sectors * XG_BLKIF_SECTOR > t->block_bytes ? t->block_bytes : 0;
 	void *buf xg_auto_free = NULL;
+	ssize_t got;
 
 	if (flags < 0 || posix_memalign(&buf, XG_PAGE_SIZE, XG_PAGE_SIZE) || fcntl(t->fd, F_SETFL, flags | O_DIRECT))
 		return false;
-	if (pread(t->fd, buf, t->block_bytes, second) == (ssize_t)t->block_bytes)
+	got = pread(t->fd, buf, t->block_bytes, second);
+	if (got == (ssize_t)t->block_bytes || (got < 0 && errno != EINVAL))
 		return true;
 	(void)fcntl(t->fd, F_SETFL, flags);
 	return false;
