@@ -259,11 +259,7 @@ static int reindex_all(struct work *w, struct xg_err *err)
 		rc = xg_blob_walk(w->r, reindex_blob, reindex_stray, w, err);
 	if (!rc)
 		rc = xg_fault_point("repo reindex: rows written", err);
-	if (rc) {
-		xg_index_rollback(w->r->index);
-		return rc;
-	}
-	return xg_index_commit(w->r->index, err);
+	return xg_index_end(w->r->index, rc, err);
 }
 
 int xg_repo_reindex(const struct xg_repo_paths *paths, struct xg_repo_report *report, struct xg_err *err)

@@ -63,7 +63,6 @@ void xg_repo_batch_free(struct xg_repo_batch *b)
 		if (!b->files[i].renamed)
 			(void)unlink(path);
 	}
-	xg_index_rollback(b->r->index);
 	for (i = 0; i < b->drop_count; i++)
 		free(b->drops[i]);
 	free(b->drops);
@@ -337,9 +336,7 @@ static int rows_write(struct xg_repo_batch *b, const struct outdated *o, struct 
 		rc = xg_index_mark(b->r->index, o->digests[i], err);
 	if (!rc)
 		rc = xg_fault_point("repo add: rows written", err);
-	if (rc)
-		xg_index_rollback(b->r->index);
-	return rc ? rc : xg_index_commit(b->r->index, err);
+	return xg_index_end(b->r->index, rc, err);
 }
 
 static int marked_finish(struct xg_repo *r, struct xg_err *err);
@@ -437,10 +434,7 @@ static int marked_finish(struct xg_repo *r, struct xg_err *err)
 		rc = xg_index_begin(r->index, err);
 	if (rc)
 		return rc;
-	rc = xg_index_marked(r->index, marked_drop, r, err);
-	if (rc)
-		xg_index_rollback(r->index);
-	return rc ? rc : xg_index_commit(r->index, err);
+	return xg_index_end(r->index, xg_index_marked(r->index, marked_drop, r, err), err);
 }
 
 struct owed {
@@ -486,12 +480,7 @@ int xg_repo_remove(struct xg_repo *r, const char *digest, struct xg_err *err)
 		rc = xg_index_begin(r->index, err);
 	if (rc)
 		return rc;
-	rc = xg_index_mark(r->index, digest, err);
-	if (rc) {
-		xg_index_rollback(r->index);
-		return rc;
-	}
-	rc = xg_index_commit(r->index, err);
+	rc = xg_index_end(r->index, xg_index_mark(r->index, digest, err), err);
 	if (!rc)
 		rc = xg_fault_point("repo remove: marked", err);
 	return rc ? rc : marked_finish(r, err);

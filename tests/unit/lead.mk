@@ -44,8 +44,8 @@ tests_unit_test_stage1_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_stage1_LDADD = hotswap/libxghotswap.a $(XG_TEST_LIBS)
 
 tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
-tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/elf/libxgelf.a lib/base/libxgbase.a $(SQLITE_LIBS) $(SODIUM_LIBS) \
-	$(ELF_LIBS) $(XG_TEST_LIBS)
+tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/db/libxgdb.a lib/elf/libxgelf.a lib/base/libxgbase.a \
+	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
 
 tests_unit_test_vdev_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_vdev_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
