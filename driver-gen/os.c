@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "driver-gen/out.h"
+#include "driver-gen/parse.h"
 
 struct parser {
 	struct gen_reader *r;
+	struct gen_pos word;	/* where the statement that is being read begins */
 	struct gen_os *os;
 };
 
@@ -32,8 +34,6 @@ static const struct { const char *group, *function; unsigned int offer; } wanted
 static const struct { const char *word; unsigned int offer; } offers[] = {
 	{ "grants", GEN_OFFER_GRANTS }, { "events", GEN_OFFER_EVENTS }, { "direct", GEN_OFFER_DIRECT },
 };
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- Releases ---------------------------------------------------------------------------------------------------- */
 
@@ -102,48 +102,34 @@ static void read_range(struct parser *p, gen_release *from, gen_release *to)
 
 /* ---- Statements -------------------------------------------------------------------------------------------------- */
 
-#define APPEND(p, list) ({							\
-	__typeof__(list) *append_at_ = &(list);					\
-	while (*append_at_)							\
-		append_at_ = &(*append_at_)->next;				\
-	*append_at_ = gen_arena_get((p)->r->arena, sizeof(**append_at_));	\
-	if (!*append_at_)							\
-		gen_fail_memory((p)->r);					\
-	*append_at_;								\
-})
-
-/* include <linux/blk-mq.h>, include "disk.h" */
-static bool take_include(struct parser *p, struct gen_include **list)
+/* Behind the word, which stands at POS: <linux/blk-mq.h>, or "disk.h". */
+static void include_rest(struct parser *p, struct gen_pos pos, struct gen_include **list)
 {
-	struct gen_pos pos = p->r->token.pos, at;
-	struct gen_include *inc;
+	struct gen_pos at = p->r->token.pos;
+	struct gen_include *inc = APPEND(p, *list);
 	const char *name;
 
-	if (!gen_take_word(p->r, "include"))
-		return false;
-	at = p->r->token.pos;
-	inc = APPEND(p, *list);
 	if (!inc)
-		return true;
+		return;
 	inc->own = p->r->token.kind == GEN_STRING;
 	if (!inc->own && !gen_is_mark(p->r, '<')) {
 		gen_fail(p->r, pos, "include wants <a header>, or \"one's own\"");
-		return true;
+		return;
 	}
 	name = inc->own ? gen_want_string(p->r, "a header") : gen_want_until(p->r, '>', &at);
 	if (!name)
-		return true;
+		return;
 	name += !inc->own;	/* without its < */
 	if (strlen(name) > 100 || strpbrk(name, " \t\n\""))
 		gen_fail(p->r, at, "that is no header's name");
 	inc->pos = pos;
 	inc->name = name;
-	return true;
 }
 
 static void read_row(struct parser *p, struct gen_function *f)
 {
 	struct gen_row *row = APPEND(p, f->rows);
+	struct gen_pos pos;
 
 	if (!row)
 		return;
@@ -154,8 +140,8 @@ static void read_row(struct parser *p, struct gen_function *f)
 	} else {
 		read_range(p, &row->from, &row->to);
 	}
-	while (take_include(p, &row->includes))
-		;
+	for (pos = p->r->token.pos; gen_take_word(p->r, "include"); pos = p->r->token.pos)
+		include_rest(p, pos, &row->includes);
 	if (gen_take_word(p->r, "as"))
 		row->prototype = gen_want_until(p->r, ';', &row->prototype_pos);
 	row->body = gen_want_block(p->r, &row->body_pos);
@@ -277,37 +263,20 @@ static void read_version(struct parser *p)
 	p->os->version_make = gen_want_name(p->r, "the macro that makes one");
 }
 
-static const struct statement {
+static void read_include(struct parser *p)
+{
+	include_rest(p, p->word, &p->os->includes);
+}
+
+static const struct {
 	const char *word;
 	void (*read)(struct parser *p);
 	bool block;
 } statements[] = {
 	{ "title", read_title, false }, { "releases", read_releases, false }, { "except", read_except, false },
 	{ "offers", read_offers, false }, { "headers", read_headers, false }, { "builder", read_builder, false },
-	{ "version", read_version, false }, { "group", read_group, true },
+	{ "version", read_version, false }, { "include", read_include, false }, { "group", read_group, true },
 };
-
-static void read_statement(struct parser *p)
-{
-	struct gen_pos pos = p->r->token.pos;
-	size_t i;
-
-	if (take_include(p, &p->os->includes)) {
-		gen_want_mark(p->r, ';');
-		return;
-	}
-	for (i = 0; i < COUNT(statements); i++)
-		if (gen_take_word(p->r, statements[i].word)) {
-			statements[i].read(p);
-			if (!statements[i].block)
-				gen_want_mark(p->r, ';');
-			return;
-		}
-	if (p->r->token.kind == GEN_WORD)
-		gen_fail(p->r, pos, "'%.*s' begins no statement", (int)p->r->token.length, p->r->token.text);
-	else
-		gen_want_word(p->r, "}");
-}
 
 /* ---- Rules ------------------------------------------------------------------------------------------------------- */
 
@@ -400,8 +369,7 @@ int gen_os_parse(const char *path, const char *text, size_t size, struct gen_are
 	os->pos = reader.token.pos;
 	os->name = gen_want_hyphened(&reader, "the OS's name");
 	gen_want_mark(&reader, '{');
-	while (!reader.failed && !gen_take_mark(&reader, '}'))
-		read_statement(&p);
+	READ_STATEMENTS(&p, statements);
 	if (!reader.failed && reader.token.kind != GEN_END)
 		gen_fail(&reader, reader.token.pos, "something follows the description");
 	if (!reader.failed)

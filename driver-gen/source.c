@@ -307,6 +307,14 @@ void gen_want_word(struct gen_reader *r, const char *word)
 		fail_found(r, name);
 }
 
+void gen_fail_statement(struct gen_reader *r)
+{
+	if (r->token.kind == GEN_WORD)
+		gen_fail(r, r->token.pos, "'%.*s' begins no statement", (int)r->token.length, r->token.text);
+	else
+		fail_found(r, "'}'");
+}
+
 static const char *copy_of(struct gen_reader *r, const char *text, size_t length)
 {
 	char *s = gen_arena_copy(r->arena, text, length);

@@ -78,6 +78,7 @@ void gen_reader_init(struct gen_reader *r, const char *path, const char *text, s
 /* Records the first failure only and returns -EINVAL. */
 int gen_fail(struct gen_reader *r, struct gen_pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int gen_fail_memory(struct gen_reader *r);
+void gen_fail_statement(struct gen_reader *r);		/* no statement begins with what stands here */
 
 void gen_next(struct gen_reader *r);
 bool gen_is_mark(const struct gen_reader *r, int mark);
