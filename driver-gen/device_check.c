@@ -46,7 +46,7 @@ static void check_complete(struct gen_reader *r, const struct gen_device *dev)
 	};
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++)
 		if (!rows[i].there)
 			gen_fail(r, dev->pos, "device %s does not say %s", dev->name, rows[i].what);
 }

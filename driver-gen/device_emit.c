@@ -434,7 +434,7 @@ static bool part_put(void *ctx, const char *name, struct gen_out *out)
 {
 	size_t i;
 
-	for (i = 0; i < COUNT(parts); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(parts); i++)
 		if (!strcmp(parts[i].name, name)) {
 			parts[i].put(ctx, out);
 			return true;
@@ -466,7 +466,7 @@ static int condition(void *ctx, const char *name)
 	};
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++)
 		if (!strcmp(rows[i].name, name))
 			return rows[i].is;
 	return -1;
@@ -530,15 +530,15 @@ static bool word(void *ctx, const char *name, struct gen_out *out)
 	};
 	size_t i;
 
-	for (i = 0; i < COUNT(texts); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(texts); i++)
 		if (!strcmp(texts[i].name, name)) {
 			gen_put_text(out, texts[i].text, strlen(texts[i].text));
 			return true;
 		}
-	for (i = 0; i < COUNT(numbers); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(numbers); i++)
 		if (!strcmp(numbers[i].name, name))
 			return fprintf(out->f, "%" PRIu64, numbers[i].value) > 0;
-	for (i = 0; i < COUNT(places); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(places); i++)
 		if (!strcmp(places[i].name, name)) {
 			put_place_word(places[i].place, out);
 			return true;

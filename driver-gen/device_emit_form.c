@@ -339,7 +339,7 @@ void gen_put_build(const struct gen_emitter *e, struct gen_out *out)
 
 	gen_put(out, "	uint32_t opcode;\n	int rc;\n\n%s	switch (req->op) {\n",
 		e->dev->granted ? "" : "	(void)q;\n");
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		const struct gen_operation *o = operation(e, rows[i].op);
 
 		if (!o)

@@ -4,6 +4,7 @@
  * (device_form.c) and what reads them (device_ring.c).
  */
 #include "driver-gen/device_parse.h"
+#include "lib/base/array.h"
 
 #include <inttypes.h>
 
@@ -39,7 +40,7 @@ static bool read_steps(struct gen_parser *p, const struct gen_expr_context *x, c
 
 		if (!f)
 			return false;
-		if (to->steps == sizeof(to->step) / sizeof(to->step[0]))
+		if (to->steps == XG_ARRAY_SIZE(to->step))
 			return !gen_fail(p->r, pos, "structs in structs deeper than this are not described");
 		to->step[to->steps].field = f;
 		if (f->count) {

@@ -212,7 +212,7 @@ static const char *read_error(struct gen_parser *p)
 	const char *word = gen_want_name(p->r, "ok or an error");
 	size_t i;
 
-	for (i = 0; word && i < COUNT(errors); i++)
+	for (i = 0; word && i < XG_ARRAY_SIZE(errors); i++)
 		if (!strcmp(errors[i].word, word))
 			return errors[i].c;
 	if (word)

@@ -21,7 +21,7 @@ bool gen_read_type(struct gen_parser *p, struct gen_struct *in, struct gen_field
 
 	if (!name)
 		return false;
-	for (i = 0; i < COUNT(numbers); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(numbers); i++)
 		if (!strcmp(numbers[i].name, name)) {
 			f->bytes = numbers[i].bytes;
 			f->is_signed = numbers[i].is_signed;

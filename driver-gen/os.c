@@ -220,9 +220,9 @@ static void read_offers(struct parser *p)
 		const char *word = gen_want_name(p->r, "grants, events or direct");
 		size_t i;
 
-		for (i = 0; word && i < COUNT(offers) && strcmp(offers[i].word, word); i++)
+		for (i = 0; word && i < XG_ARRAY_SIZE(offers) && strcmp(offers[i].word, word); i++)
 			;
-		if (word && i == COUNT(offers))
+		if (word && i == XG_ARRAY_SIZE(offers))
 			gen_fail(p->r, pos, "'%s' is none of grants, events, direct", word);
 		else if (word)
 			p->os->offers |= offers[i].offer;
@@ -343,7 +343,7 @@ static void check(struct parser *p)
 		gen_fail(p->r, p->os->pos, "os %s does not say a title", p->os->name);
 	if (!p->os->from)
 		gen_fail(p->r, p->os->pos, "os %s does not say its releases", p->os->name);
-	for (i = 0; i < COUNT(wanted); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(wanted); i++)
 		if ((!wanted[i].offer || p->os->offers & wanted[i].offer) &&
 		    !find_function(p->os, wanted[i].group, wanted[i].function))
 			gen_fail(p->r, p->os->pos, "os %s has no function %s in group %s", p->os->name,
@@ -409,11 +409,11 @@ int gen_os_offers(const struct gen_os *os, const char *needs, const char *device
 
 	for (; *needs; needs += n + (needs[n] == ',')) {
 		n = strcspn(needs, ",");
-		for (i = 0; i < COUNT(offers); i++)
+		for (i = 0; i < XG_ARRAY_SIZE(offers); i++)
 			if (strlen(offers[i].word) == n && !memcmp(offers[i].word, needs, n) &&
 			    (os->offers & offers[i].offer))
 				break;
-		if (i == COUNT(offers))
+		if (i == XG_ARRAY_SIZE(offers))
 			return xg_fail(err, ENOTSUP, "a driver for %s needs '%.*s', which %s does not offer",
 				       device, (int)n, needs,
 				       os->title);
@@ -426,7 +426,7 @@ void gen_os_offers_print(const struct gen_os *os, char *ret, size_t size)
 	size_t i, used = 0;
 
 	ret[0] = '\0';
-	for (i = 0; i < COUNT(offers); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(offers); i++)
 		if ((os->offers & offers[i].offer) && used < size)
 			used += (size_t)snprintf(ret + used, size - used, "%s%s", used ? "," : "", offers[i].word);
 }

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "driver-gen/source.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "lib/base/array.h"
 
 /* A new zeroed element at the end of *LIST. */
 #define APPEND(p, list) ({							\
@@ -38,9 +37,9 @@
 #define READ_STATEMENT(p, rows) do {						\
 	size_t row_at_ = 0;							\
 	(p)->word = (p)->r->token.pos;						\
-	while (row_at_ < COUNT(rows) && !gen_take_word((p)->r, (rows)[row_at_].word))	\
+	while (row_at_ < XG_ARRAY_SIZE(rows) && !gen_take_word((p)->r, (rows)[row_at_].word))	\
 		row_at_++;							\
-	if (row_at_ == COUNT(rows)) {						\
+	if (row_at_ == XG_ARRAY_SIZE(rows)) {						\
 		gen_fail_statement((p)->r);					\
 		break;								\
 	}									\

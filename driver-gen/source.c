@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -188,7 +189,7 @@ static void read_mark(struct gen_reader *r, struct gen_token *t)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(double_marks) / sizeof(double_marks[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(double_marks); i++)
 		if (peek(r, 0) == double_marks[i].text[0] && peek(r, 1) == double_marks[i].text[1]) {
 			t->mark = double_marks[i].mark;
 			skip(r);

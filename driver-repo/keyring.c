@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 
 #define REVOKED_BYTES_MAX (4u << 20)	/* some 50,000 lines */
 #define REVOKED_WHY 96
@@ -296,7 +297,7 @@ static int rank(enum xg_trust trust)
 {
 	int i;
 
-	for (i = 0; i < (int)(sizeof(better) / sizeof(better[0])); i++)
+	for (i = 0; i < (int)XG_ARRAY_SIZE(better); i++)
 		if (better[i] == trust)
 			return i;
 	return 99;	/* a revoked image: nothing is better */

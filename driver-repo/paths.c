@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 #define CONF_BYTES_MAX 65536u
@@ -86,7 +87,7 @@ static int conf_line(struct xg_repo_conf *c, char *line)
 	value = strtok_r(NULL, " \t", &save);
 	if (!value || strtok_r(NULL, " \t", &save))
 		return -EINVAL;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(words); i++)
 		if (!strcmp(words[i].word, word))
 			return words[i].take(c, value);
 	return -EINVAL;

@@ -10,6 +10,7 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/store.h"
+#include "lib/base/array.h"
 
 #define LOCK_WAIT_MS 60000
 
@@ -78,7 +79,7 @@ int xg_repo_folders(const struct xg_repo_paths *paths, struct xg_err *err)
 	size_t i;
 	int rc = xg_dir_make(paths->dir, 0700, err);
 
-	for (i = 0; !rc && i < sizeof(folders) / sizeof(folders[0]); i++) {
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(folders); i++) {
 		snprintf(path, sizeof(path), "%s%s", paths->dir, folders[i]);
 		rc = xg_dir_make(path, 0755, err);
 	}

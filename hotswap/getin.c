@@ -12,6 +12,7 @@
 #include "guest-stubs/abi/xengraft_abi.h"
 #include "hotswap/wait.h"
 #include "hotswap/way_in.h"
+#include "lib/base/array.h"
 
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
 
@@ -316,7 +317,7 @@ static int maps_open(struct xg_guest *g, const struct xg_getin_plan *plan, struc
 	int rc;
 
 	*m = (struct getin_maps){ .guest = g };
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		rc = xg_guest_map(g, &rows[i].frame, 1, XG_READ | XG_WRITE, NULL, &page, err);
 		if (rc) {
 			maps_close(m);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/db/query.h"
 
 #define SCHEMA_VERSION 4
@@ -93,7 +94,7 @@ static const char *const schema_steps[] = {
 	"PRAGMA user_version = 4;",
 };
 
-_Static_assert(sizeof(schema_steps) / sizeof(schema_steps[0]) == SCHEMA_VERSION - 1,
+_Static_assert(XG_ARRAY_SIZE(schema_steps) == SCHEMA_VERSION - 1,
 	       "a step from each version to the next");
 
 void xg_uuid_text(const uint8_t u[16], char ret[XG_UUID_TEXT])
@@ -246,7 +247,7 @@ int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *e
 
 	if (rc)
 		return rc;
-	for (i = 0; !rc && i < sizeof(tables) / sizeof(tables[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(tables); i++)
 		rc = uuid_run(s, tables[i], uuid, err);
 	return xg_db_end(&s->db, rc, err);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/blkif.h"
 
 /* Domain ids from here on mean something else (xen.h, DOMID_FIRST_RESERVED). */
@@ -133,10 +134,10 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(flags) / sizeof(flags[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(flags); i++)
 		if (nodes_listed(l, flags[i].name))
 			rc = nodes_flag(s, c->path, flags[i].name, *flags[i].to, flags[i].to, err);
-	for (i = 0; !rc && i < sizeof(limits) / sizeof(limits[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(limits); i++)
 		if (nodes_listed(l, limits[i].name))
 			rc = nodes_number(s, c->path, limits[i].name, *limits[i].to, UINT32_MAX, limits[i].to, err);
 	if (!rc && nodes_listed(l, "lock-at"))

@@ -23,6 +23,7 @@
 #include "dom0-tools/inspect/pointed.h"
 #include "dom0-tools/inspect/probe.h"
 #include "dom0-tools/inspect/walk.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 /* Frames that one map call of the scan takes: 8 MiB. */
@@ -156,7 +157,7 @@ static int page_look(struct search *s, const void *page, struct xg_err *err)
 	uint8_t text[XG_PAGE_SIZE];
 	size_t i;
 
-	for (i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(probes); i++) {
 		if (!probes[i]->looks_like(page))
 			continue;
 		memcpy(text, page, sizeof(text));

@@ -15,6 +15,7 @@
 #include "dom0-tools/ops/vdev.h"
 #include "dom0-tools/ops/xl_vbd.h"
 #include "hotswap/optin.h"
+#include "lib/base/array.h"
 #include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
 
@@ -630,7 +631,7 @@ static void attach_begin(struct attach *a)
 static int attach_work(struct attach *a, struct xg_err *err)
 {
 	const struct xg_steps steps = {
-		.table = attach_steps, .count = sizeof(attach_steps) / sizeof(attach_steps[0]),
+		.table = attach_steps, .count = XG_ARRAY_SIZE(attach_steps),
 		.record = attach_record, .progress = attach_progress,
 	};
 	int rc;

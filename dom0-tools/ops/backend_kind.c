@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 const struct xg_backend_kind *const xg_backend_kinds[] = { &xg_backend_process, &xg_backend_blkback };
-const size_t xg_backend_kind_count = sizeof(xg_backend_kinds) / sizeof(xg_backend_kinds[0]);
+const size_t xg_backend_kind_count = XG_ARRAY_SIZE(xg_backend_kinds);
 
 const struct xg_backend_kind *xg_backend_kind_of(const char *mode)
 {

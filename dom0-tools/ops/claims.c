@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "lib/base/array.h"
+
 /* The file behind a loop device: two names of the same bytes. */
 static bool loop_file(dev_t dev, struct stat *ret)
 {
@@ -180,7 +182,7 @@ int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **
 	size_t i;
 	int rc = claims_ours(&c, state, err);
 
-	for (i = 0; !rc && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(kinds); i++)
 		rc = each_number(&c, store, kinds[i], 0, claims_xl_domain, err);
 	if (rc) {
 		free(c.rows);

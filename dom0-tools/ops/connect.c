@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "dom0-tools/ops/backend_kind.h"
+#include "lib/base/array.h"
 
 /* The last part is the disk's number in either half: xen-blkback takes the disk's handle from there. */
 void xg_frontend_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
@@ -298,7 +299,7 @@ int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_par
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(rows); i++)
 		rc = cap(offer, rows[i].name, rows[i].fallback, rows[i].most, rows[i].to, err);
 	if (rc)
 		return rc;

@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 #define TOKEN_MAX 16384u
@@ -86,7 +87,7 @@ static void password_find(struct xg_http *h)
 	const char *value;
 	size_t i;
 
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(places); i++) {
 		value = secure_getenv(places[i].variable);
 		if (value && value[0] && (size_t)snprintf(path, sizeof(path), "%s%s", value, places[i].tail) < sizeof(path))
 			password_in(h, path);

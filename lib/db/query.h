@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/db/db.h"
 
@@ -65,7 +66,7 @@ struct xg_columns {
 	size_t size;		/* of a row */
 };
 
-#define XG_COLUMNS(what, columns, size) { what, columns, sizeof(columns) / sizeof((columns)[0]), size }
+#define XG_COLUMNS(what, columns, size) { what, columns, XG_ARRAY_SIZE(columns), size }
 #define XG_FIELD(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 
 /* SELECT all columns; TAIL is what follows them ("FROM guest WHERE uuid = ?"). */

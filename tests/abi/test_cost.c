@@ -10,6 +10,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
 
 /* Few: a step costs the kernel 20 us, and the count is the same each time. */
@@ -32,7 +33,7 @@ static const struct shape {
 	{ "discard", XG_OP_DISCARD, 0, 0 },
 };
 
-#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+#define SHAPES XG_ARRAY_SIZE(shapes)
 
 static volatile uint64_t counted;
 static uintptr_t text_begin, text_end;

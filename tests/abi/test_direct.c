@@ -11,14 +11,13 @@
 #include <sys/mman.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
 
 #define NVME XG_BUILDDIR "/guest-stubs/drivers/nvme-queue-paravirtual.o"
 #define VIRTIO XG_BUILDDIR "/guest-stubs/drivers/virtio-blk-paravirtual.o"
 #define ALL_FLAGS (XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD)
 #define VIRTIO_NEEDS (UINT64_C(1) << 32 | UINT64_C(1) << 28)
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* ---- Numbers in memory --------------------------------------------------------------------------------------------- */
 
 static uint64_t get(const void *p, size_t at, size_t bytes)
@@ -379,7 +378,7 @@ START_TEST(every_size_is_written_and_read_back)
 	struct io *w, *r;
 	struct model m;
 
-	for (b = 0; b < COUNT(blocks); b++) {
+	for (b = 0; b < XG_ARRAY_SIZE(blocks); b++) {
 		g = opened(d, 1, blocks[b], &m);
 		for (pages = 1; pages <= 64; pages++)
 			for (offset = 0; offset < 4096; offset += blocks[b] == 512 ? 1536 : 4096) {
@@ -647,7 +646,7 @@ START_TEST(lies_stop_the_queue)
 	struct model m;
 	size_t i;
 
-	for (i = 0; i < COUNT(ids); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(ids); i++) {
 		g = opened(d, 2, 512, &m);
 		ck_assert_int_eq(fake_submit(g, 0, &io->req), 0);
 		fake_commit(g, 0);
@@ -688,7 +687,7 @@ START_TEST(an_index_that_runs_ahead)
 	struct model m;
 	size_t i;
 
-	for (i = 0; i < COUNT(claims); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(claims); i++) {
 		g = opened(&drivers[1], 1, 512, &m);
 		ck_assert_int_eq(fake_submit(g, 0, &io->req), 0);
 		fake_commit(g, 0);
@@ -732,7 +731,7 @@ START_TEST(features_decide)
 	};
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct fake_guest *g = closed_guest(&drivers[1], 1, 512);
 
 		g->dev->direct.features = rows[i].features;
@@ -841,7 +840,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 60);
-#define EACH(test) tcase_add_loop_test(t, test, 0, COUNT(drivers))
+#define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(drivers))
 	EACH(note_says_what_it_is);
 	EACH(every_size_is_written_and_read_back);
 	EACH(flush_discard_and_fua);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
 
 /* The newest, and every ABI version's first: old images work for ever. */
@@ -18,7 +19,6 @@ static const char *const images[] = {
 	XG_SRCDIR "/tests/abi/driver-v1.o",
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ALL_FLAGS (XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD | XG_BLK_SECURE_DISCARD)
 
 static const char *image = NULL;	/* the one under test */
@@ -199,7 +199,7 @@ START_TEST(open_and_close_balance)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(shapes); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(shapes); i++) {
 		g = opened(shapes[i].queues, shapes[i].order, shapes[i].indirect);
 		ck_assert_uint_eq(g->dev->limits.max_segments, shapes[i].segments);
 		ck_assert_uint_eq(g->dev->limits.max_sectors, shapes[i].segments * 8);
@@ -239,7 +239,7 @@ START_TEST(open_refuses_wrong_parameters)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(wrong); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(wrong); i++) {
 		struct xg_block_params p = params(wrong[i].queues, wrong[i].order, 0);
 		struct fake_guest *g = fake_guest_new(image, &p);
 
@@ -398,7 +398,7 @@ START_TEST(parts_of_pages)
 
 	image = images[_i];
 	g = opened(1, 0, 64);
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct io *w = io_new(XG_OP_WRITE, 0, 100, rows[i].n, rows[i].offset, rows[i].bytes, (uint8_t)(i + 9));
 
 		run(g, w, 0);
@@ -474,7 +474,7 @@ START_TEST(statuses)
 
 	image = images[_i];
 	g = opened(1, 0, 0);
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct io *io = io_whole(XG_OP_READ, 0, 0, 1, 0);
 
 		g->answer = rows[i].answer;
@@ -498,7 +498,7 @@ START_TEST(what_the_backend_cannot_do_is_refused)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct xg_block_params p = params(1, 0, 0);
 		struct fake_guest *g;
 		struct io *io = rows[i].op == XG_OP_WRITE ? io_whole(XG_OP_WRITE, 0, 0, 1, 0) :
@@ -914,7 +914,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 60);
-#define EACH(test) tcase_add_loop_test(t, test, 0, COUNT(images))
+#define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(images))
 	EACH(note_says_what_it_is);
 	EACH(object_imports_nothing_and_has_no_data);
 	EACH(table_is_sane);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
 
 #define OLD REPO_DRIVER "version=1\n"
@@ -256,9 +257,9 @@ int main(void)
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, killed_it_is_old_or_new, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, failing_it_is_old_or_new, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, first_use_that_was_killed_is_done_again, 0, sizeof(setup_points) / sizeof(setup_points[0]));
+	tcase_add_loop_test(t, killed_it_is_old_or_new, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, failing_it_is_old_or_new, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, first_use_that_was_killed_is_done_again, 0, XG_ARRAY_SIZE(setup_points));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
 
 static void take_away(void)
@@ -72,7 +73,7 @@ static const struct {
 	{ from_restored, reconnect, reconnect, "reconnection" },
 };
 
-#define ROWS (int)(sizeof(rows) / sizeof(rows[0]))
+#define ROWS (int)(XG_ARRAY_SIZE(rows))
 
 START_TEST(one_driver_serves_after_a_failure)
 {

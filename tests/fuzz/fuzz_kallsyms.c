@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dom0-tools/inspect/kallsyms.h"
+#include "lib/base/array.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,9 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t offset;
 	size_t i;
 
-	if (size < sizeof(fields) / sizeof(fields[0]) * sizeof(offset))
+	if (size < XG_ARRAY_SIZE(fields) * sizeof(offset))
 		return 0;
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(fields); i++) {
 		memcpy(&offset, data + i * sizeof(offset), sizeof(offset));
 		/* No base: offsets count from their own place. */
 		*fields[i] = fields[i] == &v.relative_base && !offset ? XG_GVA(0) : XG_GVA(XG_LINUX_IMAGE_START + offset);

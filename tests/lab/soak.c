@@ -16,6 +16,7 @@
 #include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/ops.h"
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 #define DEADLINE_MS 5000	/* a busy emulated machine answers late */
 
@@ -86,7 +87,7 @@ static int run(struct soak *s, struct xg_err *err)
 	int rc;
 
 	while (s->done < s->swaps && (!s->seconds || now - began < s->seconds * 1000)) {
-		i = s->done % (sizeof(turn) / sizeof(turn[0]));
+		i = s->done % (XG_ARRAY_SIZE(turn));
 		rc = turn[i].run(s, turn[i].driver, err);
 		if (rc == -EAGAIN && ++s->late <= s->done / 50 + 20) {
 			printf("put back at swap %lu: %s\n", s->done, err->text);

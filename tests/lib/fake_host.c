@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 #define MODULES UINT64_C(0xffffffffc0000000)
 #define MODULES_PAGES 1024u
@@ -366,7 +367,7 @@ void fake_guest_restore(uint32_t domid)
 	char path[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(nodes); i++) {
 		snprintf(path, sizeof(path), "/local/domain/%u/%s", fake_linux->guest->info.domid, nodes[i]);
 		fake_store_forget(path);
 	}
@@ -804,7 +805,7 @@ static bool is_upper_table(struct gfn frame)
 	const struct gva vas[] = { fake_linux->image, fake_linux->direct, XG_GVA(MODULES) };
 	size_t i;
 
-	for (i = 0; i < sizeof(vas) / sizeof(vas[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(vas); i++)
 		if (frame.n == (*fake_linux_entry(fake_linux, vas[i], 4) & UINT64_C(0xffffffffff000)) >> XG_PAGE_SHIFT ||
 		    frame.n == (*fake_linux_entry(fake_linux, vas[i], 3) & UINT64_C(0xffffffffff000)) >> XG_PAGE_SHIFT)
 			return true;
@@ -888,7 +889,7 @@ void fake_host_setup(void)
 {
 	static const struct fake_linux_spec spec = {
 		.type = XG_GUEST_PVH, .first = 4096, .release = FAKE_RELEASE,
-		.extra = extra, .extra_count = sizeof(extra) / sizeof(extra[0]),
+		.extra = extra, .extra_count = XG_ARRAY_SIZE(extra),
 	};
 
 	fake_host = shared(sizeof(*fake_host));

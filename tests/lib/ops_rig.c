@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/elf_builder.h"
 
 struct rig rig;
@@ -464,7 +465,7 @@ static const char *database_dirt(void)
 	char sql[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(tables); i++) {
 		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
 		if (rig_ask(sql)) {
 			snprintf(dirt, sizeof(dirt), "the database has %ld rows in %s", rig_ask(sql), tables[i]);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
 
 static void take_away(void)
@@ -1259,7 +1260,7 @@ START_TEST(disk_is_found_by_each_of_its_names)
 
 	OK(attach);
 	ck_assert_int_eq(rig_open(&ops, NULL), 0);
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(names); i++) {
 		ck_assert_int_eq(xg_device_find(&ops, "7", names[i], &g, &row, &device, NULL), 0);
 		ck_assert_str_eq(device.vdev, "xvdb");
 		xg_guest_close(g);
@@ -1272,7 +1273,7 @@ START_TEST(disk_is_found_by_each_of_its_names)
 }
 END_TEST
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define ROWS(table) (XG_ARRAY_SIZE(table))
 
 int main(void)
 {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/cursor.h"
 #include "lib/base/err.h"
@@ -218,7 +219,7 @@ START_TEST(steps_are_undone_in_reverse_order)
 	const struct xg_steps steps = { .table = table, .count = 4 };
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct story s = { .fail_run = rows[i].fail };
 		struct xg_err err = XG_ERR_NONE;
 
@@ -381,7 +382,7 @@ START_TEST(versions_have_an_order)
 		"", "1.0~rc1", "1.0", "1.0-1", "1.0.a", "1.0.0", "1.0.9", "1.0.10", "1.1", "6.1.0-9-amd64", "6.1.0-56-amd64",
 		"6.9", "6.12.95+deb12-amd64", "10", "99999999999999999999", "100000000000000000000",
 	};
-	size_t i, j, count = sizeof(ascending) / sizeof(ascending[0]);
+	size_t i, j, count = XG_ARRAY_SIZE(ascending);
 
 	for (i = 0; i < count; i++)
 		for (j = 0; j < count; j++)

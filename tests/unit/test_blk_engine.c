@@ -15,6 +15,7 @@
 #include "dom0-tools/backend/engine.h"
 #include "dom0-tools/backend/stats.h"
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
 #include "lib/base/log.h"
 
 #define DISK_SECTORS 8192u	/* 4 MiB */
@@ -683,7 +684,7 @@ int main(void)
 	tcase_add_loop_test(t, drained_and_connected_again, 0, 2);
 	tcase_add_loop_test(t, random_load_against_a_model, 0, 2);
 	tcase_add_loop_test(t, stats_fit_a_node, 0, 1);
-	tcase_add_loop_test(t, target_rejects, 0, sizeof(target_rows) / sizeof(target_rows[0]));
+	tcase_add_loop_test(t, target_rejects, 0, XG_ARRAY_SIZE(target_rows));
 	tcase_add_loop_test(t, target_locks, 0, 5);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dom0-tools/backend/request.h"
+#include "lib/base/array.h"
 
 #define CAPACITY 2048u	/* sectors: 1 MiB */
 
@@ -304,8 +305,8 @@ int main(void)
 	tcase_add_test(t, accepts_flush_with_and_without_data);
 	tcase_add_test(t, accepts_indirect);
 	tcase_add_test(t, accepts_the_last_sector_and_a_whole_disk_discard);
-	tcase_add_loop_test(t, rejects_one_defect, 0, sizeof(rows) / sizeof(rows[0]));
-	tcase_add_loop_test(t, rejects_one_descriptor, 0, sizeof(descriptor_rows) / sizeof(descriptor_rows[0]));
+	tcase_add_loop_test(t, rejects_one_defect, 0, XG_ARRAY_SIZE(rows));
+	tcase_add_loop_test(t, rejects_one_descriptor, 0, XG_ARRAY_SIZE(descriptor_rows));
 	tcase_add_test(t, statuses);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/daemon/creator.h"
+#include "lib/base/array.h"
 
 static char dir[] = "/tmp/xengraft-test-creator-XXXXXX";
 
@@ -145,7 +146,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 99;
 	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_loop_test(t, creator_is_found, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, creator_is_found, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, long_command_lines_are_bounded);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

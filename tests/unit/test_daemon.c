@@ -7,6 +7,7 @@
 
 #include "dom0-tools/daemon/queue.h"
 #include "dom0-tools/daemon/run.h"
+#include "lib/base/array.h"
 
 /* ---- xengraft.conf ---------------------------------------------------------------------------------------------- */
 
@@ -754,7 +755,7 @@ START_TEST(commands)
 }
 END_TEST
 
-#define ROWS(array) (sizeof(array) / sizeof((array)[0]))
+#define ROWS(array) (XG_ARRAY_SIZE(array))
 
 int main(void)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/disk_spec.h"
 
 #define WORDS_MAX 4
@@ -138,8 +139,8 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
-	tcase_add_loop_test(t, specification_means_what_xl_says, 0, sizeof(good) / sizeof(good[0]));
-	tcase_add_loop_test(t, bad_specification_is_refused_in_words, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, specification_means_what_xl_says, 0, XG_ARRAY_SIZE(good));
+	tcase_add_loop_test(t, bad_specification_is_refused_in_words, 0, XG_ARRAY_SIZE(bad));
 	tcase_add_test(t, target_has_a_ceiling);
 	tcase_add_test(t, no_words_at_all);
 	suite_add_tcase(s, t);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/domain_config.h"
 
 static const struct {
@@ -132,9 +133,9 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_loop_test(t, item_is_taken_apart, 0, sizeof(item_rows) / sizeof(item_rows[0]));
+	tcase_add_loop_test(t, item_is_taken_apart, 0, XG_ARRAY_SIZE(item_rows));
 	tcase_add_test(t, item_that_is_too_long_is_refused);
-	tcase_add_loop_test(t, list_is_found, 0, sizeof(list_rows) / sizeof(list_rows[0]));
+	tcase_add_loop_test(t, list_is_found, 0, XG_ARRAY_SIZE(list_rows));
 	tcase_add_test(t, list_is_bounded);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/elf/elf.h"
 #include "tests/lib/elf_builder.h"
@@ -402,7 +403,7 @@ int main(void)
 	tcase_add_test(t, sections_may_reach_the_end);
 	tcase_add_test(t, inactive_section_is_empty);
 	tcase_add_test(t, name_that_two_have_is_nobodys);
-	tcase_add_loop_test(t, one_defect_is_named, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_named, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, truncated_anywhere_is_refused);
 	tcase_add_test(t, ceiling_of_sections);
 	tcase_add_test(t, ceiling_of_symbols);

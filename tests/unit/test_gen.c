@@ -10,9 +10,9 @@
 
 #include "driver-gen/device.h"
 #include "driver-gen/os.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define GEN XG_SRCDIR "/driver-gen/"
 #define BLKIF GEN "devices/xen-blkif.xgd"
 #define NVME GEN "devices/nvme-queue.xgd"
@@ -397,7 +397,7 @@ START_TEST(a_release_has_its_rows)
 	struct xg_err err = XG_ERR_NONE;
 	size_t i;
 
-	for (i = 0; i < COUNT(rows_of); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows_of); i++) {
 		char *c xg_auto_free = os_header(rows_of[i].release, &err);
 
 		ck_assert_msg(c != NULL, "%s", err.text);
@@ -431,7 +431,7 @@ START_TEST(releases_that_are_not_described)
 {
 	size_t i;
 
-	for (i = 0; i < COUNT(no_releases); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(no_releases); i++) {
 		struct xg_err err = XG_ERR_NONE;
 
 		ck_assert(os_header(no_releases[i].release, &err) == NULL);
@@ -447,8 +447,8 @@ int main(void)
 	SRunner *r;
 	int failed;
 
-	tcase_add_loop_test(t, wrong_devices_are_refused, 0, COUNT(device_defects));
-	tcase_add_loop_test(t, wrong_oses_are_refused, 0, COUNT(os_defects));
+	tcase_add_loop_test(t, wrong_devices_are_refused, 0, XG_ARRAY_SIZE(device_defects));
+	tcase_add_loop_test(t, wrong_oses_are_refused, 0, XG_ARRAY_SIZE(os_defects));
 	tcase_add_loop_test(t, cut_anywhere, 0, 4);
 	tcase_add_test(t, too_large);
 	tcase_add_test(t, statements_lead_back);

@@ -16,6 +16,7 @@
 #include "dom0-tools/ops/generate.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
 
 /*
@@ -625,13 +626,13 @@ int main(void)
 	tcase_add_test(t, driver_is_made_once_and_found_then);
 	tcase_add_test(t, dry_run_says_that_it_would);
 	tcase_add_test(t, its_words_go_to_the_details_and_its_litter_away);
-	tcase_add_loop_test(t, refused_and_nothing_added, 0, sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_loop_test(t, refused_and_nothing_added, 0, XG_ARRAY_SIZE(refusals));
 	tcase_add_test(t, setting_that_is_none_is_an_error);
-	tcase_add_loop_test(t, release_that_is_no_name_is_never_passed_on, 0, sizeof(hostile) / sizeof(hostile[0]));
+	tcase_add_loop_test(t, release_that_is_no_name_is_never_passed_on, 0, XG_ARRAY_SIZE(hostile));
 	tcase_add_test(t, two_at_once_end_with_one);
 	tcase_add_test(t, who_waits_too_long_is_told_to_try_again);
-	tcase_add_loop_test(t, killed_anywhere_nothing_half_made_stays, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, failing_anywhere_leaves_the_repository_usable, 0, sizeof(points) / sizeof(points[0]));
+	tcase_add_loop_test(t, killed_anywhere_nothing_half_made_stays, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, failing_anywhere_leaves_the_repository_usable, 0, XG_ARRAY_SIZE(points));
 	tcase_add_test(t, interrupted_it_ends_what_it_started);
 	tcase_add_test(t, killed_while_it_generates);
 	suite_add_tcase(s, t);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/frames.h"
 #include "lib/xen/guest.h"
 
@@ -297,7 +298,7 @@ int main(void)
 	tcase_add_test(t, an_id_given_anew_is_noticed);
 	tcase_add_test(t, a_domain_that_went_away);
 	tcase_add_test(t, page_tables_of_processors);
-	tcase_add_loop_test(t, frames_become_runs, 0, sizeof(runs) / sizeof(runs[0]));
+	tcase_add_loop_test(t, frames_become_runs, 0, XG_ARRAY_SIZE(runs));
 	tcase_add_test(t, many_frames_become_the_same_set);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -14,6 +14,7 @@
 #include "dom0-tools/inspect/inspect.h"
 #include "dom0-tools/inspect/report.h"
 #include "dom0-tools/inspect/walk.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_linux.h"
 
 #define PAGE ((size_t)XG_PAGE_SIZE)
@@ -58,7 +59,7 @@ static const struct fake_linux_spec layouts[] = {
 	{ .type = XG_GUEST_PVH, .asks_no_cpu = true, .five_levels = true, .kaslr = 0x29a00000 },
 };
 
-#define LAYOUTS ((int)(sizeof(layouts) / sizeof(layouts[0])))
+#define LAYOUTS ((int)(XG_ARRAY_SIZE(layouts)))
 
 static void check_os(const struct fake_linux *f, const struct xg_os *os)
 {
@@ -116,7 +117,7 @@ static void check_look_up(struct fake_linux *f, struct xg_kernel *k)
 	const char *const names[] = { "printk", "init_once", "nowhere", fake_linux_long_name, "printk", "_text", "" };
 	struct xg_err err = XG_ERR_NONE;
 
-	ck_assert_int_eq(xg_kernel_look_up(k, names, sizeof(names) / sizeof(names[0]), &err), 0);
+	ck_assert_int_eq(xg_kernel_look_up(k, names, XG_ARRAY_SIZE(names), &err), 0);
 	check_symbols(f, k);
 	ck_assert_int_eq(xg_kernel_look_up(k, again, 1, &err), 0);
 	check_symbols(f, k);
@@ -1084,7 +1085,7 @@ int main(void)
 	tcase_add_test(t, an_empty_guest_has_no_kernel);
 	tcase_add_test(t, holes_are_stepped_over);
 	tcase_add_test(t, an_id_that_is_another_domains_now);
-	tcase_add_loop_test(t, one_defect_is_refused, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_refused, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, any_table_ends_the_walk);
 	tcase_add_loop_test(t, a_forged_page_is_not_taken, 0, 4);
 	tcase_add_test(t, a_copy_of_the_page_does_not_matter);
@@ -1094,7 +1095,7 @@ int main(void)
 	tcase_add_test(t, a_write_is_whole_or_not_at_all);
 	tcase_add_test(t, a_changed_mapping_is_seen);
 	tcase_add_loop_test(t, map_calls_that_fail, 0, LAYOUTS);
-	tcase_add_loop_test(t, pointers_into_what_is_not_the_guests, 0, sizeof(not_ours) / sizeof(not_ours[0]));
+	tcase_add_loop_test(t, pointers_into_what_is_not_the_guests, 0, XG_ARRAY_SIZE(not_ours));
 	tcase_add_test(t, report_as_text);
 	tcase_add_test(t, report_as_json);
 	suite_add_tcase(s, t);

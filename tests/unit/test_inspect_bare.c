@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dom0-tools/inspect/inspect.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_bare.h"
 #include "tests/lib/fault.h"
 
@@ -221,7 +222,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, it_comes_out_as_it_is);
-	tcase_add_loop_test(t, one_defect_is_refused, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_refused, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, each_allocation_fails_once);
 	tcase_add_test(t, map_calls_that_fail);
 	suite_add_tcase(s, t);

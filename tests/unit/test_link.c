@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/elf_builder.h"
 
@@ -47,7 +48,7 @@ static int lookup(void *ctx, const char *name, struct gva *ret, struct xg_err *e
 	asked->times++;
 	if (strcmp(name, "silent") == 0)
 		return -ENOTUNIQ;	/* a resolver that gives no text */
-	for (i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(kernel); i++)
 		if (strcmp(kernel[i].name, name) == 0) {
 			*ret = XG_GVA(kernel[i].at);
 			return 0;
@@ -766,8 +767,6 @@ START_TEST(layout_of_many_gigabytes_does_not_fit)
 }
 END_TEST
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("link");
@@ -783,24 +782,24 @@ int main(void)
 	tcase_add_test(t, parts_may_fit_exactly);
 	tcase_add_test(t, parts_must_suit_the_alignment);
 	tcase_add_test(t, symbols_that_have_no_address);
-	tcase_add_loop_test(t, relocation_writes, 0, COUNT(computed));
-	tcase_add_loop_test(t, relocation_is_refused, 0, COUNT(refused_relocations));
+	tcase_add_loop_test(t, relocation_writes, 0, XG_ARRAY_SIZE(computed));
+	tcase_add_loop_test(t, relocation_is_refused, 0, XG_ARRAY_SIZE(refused_relocations));
 	tcase_add_test(t, two_relocations_of_the_same_bytes);
 	tcase_add_test(t, relocation_without_a_symbol);
 	tcase_add_test(t, own_symbols_are_found);
-	tcase_add_loop_test(t, symbol_is_refused_where_it_is_used, 0, COUNT(refused_symbols));
+	tcase_add_loop_test(t, symbol_is_refused_where_it_is_used, 0, XG_ARRAY_SIZE(refused_symbols));
 	tcase_add_test(t, nothing_may_be_imported_without_a_resolver);
 	tcase_add_test(t, imports_are_asked_for_once);
 	tcase_add_test(t, symbol_in_a_section_that_is_not_loaded);
-	tcase_add_loop_test(t, return_goes_where_the_kernel_chose, 0, COUNT(returns));
-	tcase_add_loop_test(t, return_thunk_as_data_is_refused, 0, COUNT(no_jumps));
+	tcase_add_loop_test(t, return_goes_where_the_kernel_chose, 0, XG_ARRAY_SIZE(returns));
+	tcase_add_loop_test(t, return_thunk_as_data_is_refused, 0, XG_ARRAY_SIZE(no_jumps));
 	tcase_add_test(t, return_at_the_very_start);
 	tcase_add_test(t, return_thunk_at_the_very_start);
 	tcase_add_test(t, own_function_of_the_thunks_name_is_no_thunk);
 	tcase_add_test(t, tracing_call_becomes_a_nop);
-	tcase_add_loop_test(t, section_is_ignored_or_refused, 0, COUNT(section_rows));
-	tcase_add_loop_test(t, section_passes_when_empty_or_not_loaded, 0, COUNT(section_rows));
-	tcase_add_loop_test(t, section_is_loaded, 0, COUNT(loaded));
+	tcase_add_loop_test(t, section_is_ignored_or_refused, 0, XG_ARRAY_SIZE(section_rows));
+	tcase_add_loop_test(t, section_passes_when_empty_or_not_loaded, 0, XG_ARRAY_SIZE(section_rows));
+	tcase_add_loop_test(t, section_is_loaded, 0, XG_ARRAY_SIZE(loaded));
 	tcase_add_test(t, loaded_section_of_an_odd_type);
 	tcase_add_test(t, zeroes_in_the_text_part);
 	tcase_add_test(t, layout_of_many_gigabytes_does_not_fit);

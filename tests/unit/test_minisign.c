@@ -11,6 +11,7 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
 
 /* minisign 0.11: -G -W; then -S -l (legacy) and -S over the bytes "xengraft\n". */
@@ -259,11 +260,11 @@ int main(void)
 	tcase_add_test(t, each_bit_counts);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, what_is_signed_can_be_read, 0, 2);
-	tcase_add_loop_test(t, broken_signature_is_refused, 0, sizeof(broken) / sizeof(broken[0]));
+	tcase_add_loop_test(t, broken_signature_is_refused, 0, XG_ARRAY_SIZE(broken));
 	tcase_add_test(t, what_stands_between_is_bounded);
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(k, repo_rig_setup, repo_rig_teardown);
-	tcase_add_loop_test(k, configuration_is_believed_or_named, 0, sizeof(keyrings) / sizeof(keyrings[0]));
+	tcase_add_loop_test(k, configuration_is_believed_or_named, 0, XG_ARRAY_SIZE(keyrings));
 	tcase_add_test(k, revoked_is_remembered);
 	suite_add_tcase(s, k);
 	srunner_run_all(r, CK_NORMAL);

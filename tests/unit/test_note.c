@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/elf_builder.h"
 
@@ -326,9 +327,9 @@ int main(void)
 	tcase_add_test(t, any_length_will_do);
 	tcase_add_test(t, limits_may_be_reached);
 	tcase_add_test(t, unknown_keys_are_ignored_empty_ones_mean_any);
-	tcase_add_loop_test(t, line_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(t, line_is_refused, 0, XG_ARRAY_SIZE(refused));
 	tcase_add_test(t, too_many_lines);
-	tcase_add_loop_test(t, note_is_refused, 0, sizeof(damaged) / sizeof(damaged[0]));
+	tcase_add_loop_test(t, note_is_refused, 0, XG_ARRAY_SIZE(damaged));
 	tcase_add_test(t, one_note_section_of_bounded_size);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotswap/optin.h"
+#include "lib/base/array.h"
 
 START_TEST(word_of_the_module_is_understood)
 {
@@ -63,7 +64,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, word_of_the_module_is_understood);
-	tcase_add_loop_test(t, other_words_are_refused, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, other_words_are_refused, 0, XG_ARRAY_SIZE(bad));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/ops/policy.h"
+#include "lib/base/array.h"
 
 #define UUID "00112233-4455-6677-8899-aabbccddeeff"
 
@@ -123,7 +124,7 @@ int main(void)
 	int failed;
 
 	close(mkstemp(path));
-	tcase_add_loop_test(t, first_line_that_fits_decides, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, first_line_that_fits_decides, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, line_too_long_denies);
 	tcase_add_test(t, without_a_file_all_are_allowed);
 	tcase_add_test(t, file_that_cannot_be_read_denies);

@@ -11,6 +11,7 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/remote/registry.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_registry.h"
 
 static char dir[64], log_path[100], part_path[200];
@@ -252,7 +253,7 @@ int main(void)
 	tcase_add_loop_test(t, upload_that_breaks_off_goes_on, 0, 3);
 	tcase_add_test(t, upload_that_never_ends_is_given_up);
 	suite_add_tcase(s, t);
-	tcase_add_loop_test(a, address_is_one_or_is_named, 0, sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_loop_test(a, address_is_one_or_is_named, 0, XG_ARRAY_SIZE(addresses));
 	suite_add_tcase(s, a);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
 
 #define WORKS(call)	ck_assert_msg(!(call), "%s", err.text)
@@ -442,7 +443,7 @@ START_TEST(writers_at_once_do_each_other_no_harm)
 }
 END_TEST
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define ROWS(table) (XG_ARRAY_SIZE(table))
 
 int main(void)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
 
 #define OTHER_BUILD "ff23456789abcdef0123456789abcdef01234567"
@@ -204,7 +205,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, the_right_one_wins, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, the_right_one_wins, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, unsigned_ones_are_passed_over);
 	tcase_add_test(t, damaged_one_is_an_error);
 	tcase_add_test(t, what_is_unknown_does_not_fit);

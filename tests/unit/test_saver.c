@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/daemon/saver.h"
+#include "lib/base/array.h"
 
 static const struct {
 	const char *line;
@@ -119,8 +120,8 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_loop_test(t, syscall_is_read, 0, sizeof(lines) / sizeof(lines[0]));
-	tcase_add_loop_test(t, words_are_read_and_told_apart, 0, sizeof(words) / sizeof(words[0]));
+	tcase_add_loop_test(t, syscall_is_read, 0, XG_ARRAY_SIZE(lines));
+	tcase_add_loop_test(t, words_are_read_and_told_apart, 0, XG_ARRAY_SIZE(words));
 	tcase_add_test(t, memory_that_is_not_there);
 	tcase_add_test(t, process_that_saves_nothing);
 	suite_add_tcase(suite, t);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dom0-tools/ops/claims.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_rig.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/"
@@ -259,7 +260,7 @@ int main(void)
 
 	tcase_add_unchecked_fixture(t, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(t, rig_reset, NULL);
-	tcase_add_loop_test(t, two_disks_on_one_target, 0, sizeof(pairs) / sizeof(pairs[0]));
+	tcase_add_loop_test(t, two_disks_on_one_target, 0, XG_ARRAY_SIZE(pairs));
 	tcase_add_test(t, target_is_known_by_any_name);
 	tcase_add_test(t, disks_of_xls_count);
 	tcase_add_test(t, disks_of_xls_that_say_nothing);

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "lib/base/array.h"
 
 /* As getin.c has them. */
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
@@ -419,7 +420,7 @@ int main(void)
 	tcase_add_loop_test(t, callback_that_is_not_meant_passes_on, 0, 9);
 	tcase_add_test(t, callback_comes_a_second_time_and_passes_on);
 	tcase_add_loop_test(t, callback_without_a_thread_says_so, 0, 4);
-	tcase_add_loop_test(t, thread_ends_as_it_should, 0, sizeof(threads) / sizeof(threads[0]));
+	tcase_add_loop_test(t, thread_ends_as_it_should, 0, XG_ARRAY_SIZE(threads));
 	tcase_add_test(t, code_does_not_change_itself);
 	tcase_add_test(t, fix_ups_are_the_calls_and_all_of_them);
 	suite_add_tcase(s, t);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "hotswap/state.h"
+#include "lib/base/array.h"
 
 #define UUID_A "00000000-0000-0000-0000-00000000000a"
 #define UUID_B "00000000-0000-0000-0000-00000000000b"
@@ -28,7 +29,7 @@ static void files_remove(void)
 	char name[80];
 	size_t i;
 
-	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(suffixes); i++) {
 		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
 		unlink(name);
 	}
