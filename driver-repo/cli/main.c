@@ -7,6 +7,8 @@
 
 #include "config.h"
 #include "driver-repo/cli/cli.h"
+#include "lib/base/array.h"
+#include "lib/base/help.h"
 #include "lib/base/log.h"
 
 static int rc_help(struct rc *c, struct xg_err *err);
@@ -66,8 +68,6 @@ static const struct rc_command commands[] = {
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", "", 0, 1, rc_help },
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 /* ---- Options: a row each ------------------------------------------------------------------------------------ */
 
 #define FLAG(field) offsetof(struct rc_options, field), false
@@ -105,7 +105,7 @@ static const struct rc_option {
 	{ "comment", 0, TEXT(comment) },
 };
 
-#define OPTIONS (sizeof(options) / sizeof(options[0]))
+#define OPTIONS XG_ARRAY_SIZE(options)
 
 static bool has_word(const char *words, const char *word)
 {
@@ -164,15 +164,9 @@ static int command_options(struct rc *c, int argc, char **argv)
 
 static const struct rc_command *command_find(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
+	return XG_FIND_ROW(commands, name);
 }
 
-/* Completion reads the lines that begin with a blank: " name  text". */
 static void help_all(FILE *to)
 {
 	size_t i;
@@ -180,16 +174,15 @@ static void help_all(FILE *to)
 	fprintf(to, "usage: xengraft-repo COMMAND [OPTIONS] [ARGUMENTS]\n\nThe signed store of drivers and personalities.\n\n"
 		"  -j, --json     each command: what it says as JSON\n"
 		"  -V, --version  show the version\n  -h, --help     show this\n\nCommands:\n\n");
-	for (i = 0; i < COMMANDS; i++)
-		fprintf(to, " %-8s  %s\n", commands[i].name, commands[i].summary);
+	for (i = 0; i < XG_ARRAY_SIZE(commands); i++)
+		xg_help_row(to, 8, commands[i].name, commands[i].summary);
 	fprintf(to, "\nSee xengraft-repo(1). Exit status: 0 done, 1 failed, 2 try again.\n");
 }
 
 /* Completion reads "options:". */
 static void help_one(const struct rc_command *row)
 {
-	printf("usage: xengraft-repo %s %s\n\n%s.\n%s%s%s", row->name, row->arguments, row->summary,
-	       row->details[0] ? "\n" : "", row->details, row->details[0] ? "\n" : "");
+	xg_help_command("xengraft-repo", row->name, row->arguments, row->summary, row->details);
 	if (row->options[0])
 		printf("\noptions: %s\n", row->options);
 }
