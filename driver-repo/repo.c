@@ -4,13 +4,13 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "driver-repo/file.h"
 #include "driver-repo/store.h"
 #include "lib/base/array.h"
+#include "lib/base/lock.h"
 
 #define LOCK_WAIT_MS 60000
 
@@ -180,27 +180,15 @@ const struct xg_repo_conf *xg_repo_policy(const struct xg_repo *r)
 
 /* ---- The lock ----------------------------------------------------------------------------------------------- */
 
-/* Looked at again and again: flock() has no time limit. The file stays: there is no race about which one is locked. */
 int xg_repo_lock_file(const struct xg_repo_paths *paths, int *ret, struct xg_err *err)
 {
-	struct timespec pause = { .tv_nsec = 5000000 };
-	int fd xg_auto_close = -1, tries;
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/lock", paths->dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return xg_fail_errno(err, errno, "%s", path);
-	for (tries = LOCK_WAIT_MS / 5; flock(fd, LOCK_EX | LOCK_NB); tries--) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return xg_fail_errno(err, errno, "%s", path);
-		if (tries <= 0)
-			return xg_fail(err, EAGAIN, "another process has been writing to the repository for a minute");
-		nanosleep(&pause, NULL);
-	}
-	*ret = fd;
-	fd = -1;
-	return 0;
+	rc = xg_lock_file(path, LOCK_WAIT_MS, NULL, ret, err);
+	return rc == -EAGAIN ?
+		xg_fail(err, EAGAIN, "another process has been writing to the repository for a minute") : rc;
 }
 
 /* ---- Entries ------------------------------------------------------------------------------------------------ */
