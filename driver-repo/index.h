@@ -26,6 +26,9 @@ int xg_index_get(struct xg_index *x, const char *digest, struct xg_entry *ret, s
 
 typedef int xg_index_visit(void *ctx, const struct xg_entry *e, struct xg_err *err);
 
+/* A visitor: is there any? CTX is a bool, false so far. */
+int xg_index_any(void *ctx, const struct xg_entry *e, struct xg_err *err);
+
 /* Of the rows whose digest begins with PREFIX (hexadecimal), two at most: enough to know whether it is one. */
 int xg_index_prefix(struct xg_index *x, const char *prefix, xg_index_visit *visit, void *ctx, struct xg_err *err);
 int xg_index_all(struct xg_index *x, xg_index_visit *visit, void *ctx, struct xg_err *err);

@@ -437,29 +437,15 @@ static int marked_finish(struct xg_repo *r, struct xg_err *err)
 	return xg_index_end(r->index, xg_index_marked(r->index, marked_drop, r, err), err);
 }
 
-struct owed {
-	bool any;
-};
-
-static int owed_any(void *ctx, const struct xg_entry *e, struct xg_err *err)
-{
-	struct owed *o = ctx;
-
-	(void)e;
-	(void)err;
-	o->any = true;
-	return 1;
-}
-
 int xg_repo_lock(struct xg_repo *r, int *ret, struct xg_err *err)
 {
 	int lock xg_auto_close = -1;
-	struct owed o = { false };
+	bool any = false;
 	int rc = xg_repo_lock_file(&r->paths, &lock, err);
 
 	if (!rc)
-		rc = xg_index_marked(r->index, owed_any, &o, err);
-	if (!rc && o.any)
+		rc = xg_index_marked(r->index, xg_index_any, &any, err);
+	if (!rc && any)
 		rc = marked_finish(r, err);
 	if (rc)
 		return rc;

@@ -38,6 +38,17 @@ int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *no
 	return 0;
 }
 
+int xg_target_look(const struct xg_disk_spec *spec, const char *mode, struct stat *ret, struct xg_err *err)
+{
+	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
+		return xg_fail(err, EINVAL, "format %s is not supported in %s mode: only raw", spec->format, mode);
+	if (spec->target[0] != '/')
+		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
+	if (stat(spec->target, ret))
+		return xg_fail_errno(err, errno, "target %s", spec->target);
+	return 0;
+}
+
 struct settle {
 	const char *target;
 	bool read_only, block;

@@ -11,6 +11,8 @@
 #ifndef XG_OPS_BACKEND_KIND_H
 #define XG_OPS_BACKEND_KIND_H
 
+#include <sys/stat.h>
+
 #include "dom0-tools/ops/connect.h"
 
 /* enum xenbus_state: public/io/xenbus.h. */
@@ -66,6 +68,8 @@ const struct xg_backend_kind *xg_backend_kind_of(const char *mode);
 /* How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said otherwise. */
 uint32_t xg_blkback_queues(uint32_t most);
 
+/* For a kind's check: the format is one that MODE serves, and what the target is. -EINVAL, or stat's. */
+int xg_target_look(const struct xg_disk_spec *spec, const char *mode, struct stat *ret, struct xg_err *err);
 /*
  * Waits until nobody has the target open as a backend of ours does, and nothing that it had begun is under way: a
  * process that was killed leaves behind what its device is still at. -EBUSY after ten seconds.

@@ -39,13 +39,10 @@ static bool process_named(const char *name, uint32_t half, uint32_t *ret)
 static int process_check(const struct xg_disk_spec *spec, struct xg_err *err)
 {
 	struct stat st;
+	int rc = xg_target_look(spec, "virtual", &st, err);
 
-	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
-		return xg_fail(err, EINVAL, "format %s is not supported in virtual mode: only raw", spec->format);
-	if (spec->target[0] != '/')
-		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
-	if (stat(spec->target, &st))
-		return xg_fail_errno(err, errno, "target %s", spec->target);
+	if (rc)
+		return rc;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return xg_fail(err, EINVAL, "target %s is neither a file nor a block device", spec->target);
 	return 0;
