@@ -12,6 +12,7 @@
 
 #include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 /* Few: a step costs the kernel 20 us, and the count is the same each time. */
 #define ROUNDS 1u
@@ -168,15 +169,9 @@ int main(void)
 {
 	Suite *s = suite_create("driver cost");
 	TCase *t = tcase_create("instructions");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, not_more_than_by_hand);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include "hotswap/link.h"
 #include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 #define NVME XG_BUILDDIR "/guest-stubs/drivers/nvme-queue-paravirtual.o"
 #define VIRTIO XG_BUILDDIR "/guest-stubs/drivers/virtio-blk-paravirtual.o"
@@ -836,8 +837,6 @@ int main(void)
 {
 	Suite *s = suite_create("drivers of devices on a bus");
 	TCase *t = tcase_create("every driver");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 #define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(drivers))
@@ -860,9 +859,5 @@ int main(void)
 	tcase_add_test(t, no_doorbell_where_none_is_wanted);
 	tcase_add_test(t, features_decide);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

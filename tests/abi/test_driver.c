@@ -11,6 +11,7 @@
 #include "hotswap/link.h"
 #include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 /* The newest, and every ABI version's first: old images work for ever. */
 static const char *const images[] = {
@@ -910,8 +911,6 @@ int main(void)
 {
 	Suite *s = suite_create("driver images");
 	TCase *t = tcase_create("every image");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 #define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(images))
@@ -944,9 +943,5 @@ int main(void)
 	EACH(a_stopped_queue_wakes_who_waits);
 	EACH(a_scribbled_ring_changes_nothing);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

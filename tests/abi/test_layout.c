@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define XG_STRUCT(s, bytes) _Static_assert(sizeof(struct s) == (bytes), "struct " #s);
 #define XG_FIELD(s, f, at, bytes)							\
@@ -36,7 +38,6 @@ struct row {
 static const struct row rows[] = {
 #define XG_STRUCT(s, bytes) { #s, NULL, 0, bytes },
 #define XG_FIELD(s, f, at, bytes) { #s, #f, at, bytes },
-#include "lib/base/array.h"
 #include "tests/abi/layout.tab"
 };
 
@@ -128,15 +129,9 @@ int main(void)
 {
 	Suite *s = suite_create("abi layout");
 	TCase *t = tcase_create("layout");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, fields_leave_no_hole);
 	tcase_add_test(t, document_agrees);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -12,6 +12,7 @@
 
 #include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define OLD REPO_DRIVER "version=1\n"
 #define NEW REPO_DRIVER "version=2\n"
@@ -252,8 +253,6 @@ int main(void)
 {
 	Suite *s = suite_create("repo, faults");
 	TCase *t = tcase_create("repo, faults");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -261,8 +260,5 @@ int main(void)
 	tcase_add_loop_test(t, failing_it_is_old_or_new, 0, XG_ARRAY_SIZE(points));
 	tcase_add_loop_test(t, first_use_that_was_killed_is_done_again, 0, XG_ARRAY_SIZE(setup_points));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

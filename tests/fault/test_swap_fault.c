@@ -9,6 +9,7 @@
 
 #include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 static void take_away(void)
 {
@@ -73,7 +74,7 @@ static const struct {
 	{ from_restored, reconnect, reconnect, "reconnection" },
 };
 
-#define ROWS (int)(XG_ARRAY_SIZE(rows))
+#define ROWS ((int)XG_ARRAY_SIZE(rows))
 
 START_TEST(one_driver_serves_after_a_failure)
 {
@@ -130,16 +131,11 @@ int main(void)
 {
 	Suite *s = suite_create("swap, faults");
 	TCase *t = tcase_create("swap, faults");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, one_driver_serves_after_a_failure, 0, ROWS);
 	tcase_add_loop_test(t, one_driver_serves_after_a_kill, 0, ROWS);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

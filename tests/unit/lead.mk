@@ -18,6 +18,7 @@ XG_LEAD_TESTS = \
 	tests/fault/test_attach_fault \
 	tests/fault/test_swap_fault
 
+EXTRA_DIST += tests/lib/run_suite.h
 check_PROGRAMS += $(XG_LEAD_TESTS)
 TESTS += $(XG_LEAD_TESTS)
 

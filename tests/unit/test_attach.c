@@ -15,6 +15,7 @@
 #include "driver-repo/keyring.h"
 #include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 static void take_away(void)
 {
@@ -1273,14 +1274,10 @@ START_TEST(disk_is_found_by_each_of_its_names)
 }
 END_TEST
 
-#define ROWS(table) (XG_ARRAY_SIZE(table))
-
 int main(void)
 {
 	Suite *s = suite_create("attach");
 	TCase *t = tcase_create("attach");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -1291,25 +1288,25 @@ int main(void)
 	tcase_add_test(t, done_again_says_so);
 	tcase_add_test(t, dry_run_changes_nothing);
 	tcase_add_test(t, transaction_that_meets_another_is_done_again);
-	tcase_add_loop_test(t, refused_before_anything_is_touched, 0, ROWS(refusals));
+	tcase_add_loop_test(t, refused_before_anything_is_touched, 0, XG_ARRAY_SIZE(refusals));
 	tcase_add_test(t, bytes_that_were_left_are_taken_over);
 	tcase_add_test(t, two_at_once_take_turns);
 	tcase_add_test(t, shutdown_request_is_not_lost);
 	tcase_add_test(t, event_that_cannot_be_given_back_is_owed);
 	tcase_add_test(t, pending_shutdown_request_is_not_touched);
-	tcase_add_loop_test(t, lie_is_named_and_leaves_nothing, 0, ROWS(lies));
-	tcase_add_loop_test(t, header_that_has_changed_is_refused, 0, ROWS(headers));
+	tcase_add_loop_test(t, lie_is_named_and_leaves_nothing, 0, XG_ARRAY_SIZE(lies));
+	tcase_add_loop_test(t, header_that_has_changed_is_refused, 0, XG_ARRAY_SIZE(headers));
 	tcase_add_test(t, numbers_of_commands_may_wrap);
 	tcase_add_test(t, guest_that_dies_under_a_command_is_noticed_at_once);
 	tcase_add_test(t, thread_that_starts_late_is_cleaned_up_after);
-	tcase_add_loop_test(t, backend_that_does_not_start_is_named, 0, ROWS(backends));
+	tcase_add_loop_test(t, backend_that_does_not_start_is_named, 0, XG_ARRAY_SIZE(backends));
 	tcase_add_test(t, backend_that_is_not_there_is_named);
 	tcase_add_test(t, backend_that_does_not_end_is_killed);
 	tcase_add_loop_test(t, backend_that_does_not_connect_is_undone, 0, 2);
-	tcase_add_loop_test(t, offer_that_makes_no_sense_is_refused, 0, ROWS(offers));
+	tcase_add_loop_test(t, offer_that_makes_no_sense_is_refused, 0, XG_ARRAY_SIZE(offers));
 	tcase_add_test(t, offer_is_bounded_by_what_we_can);
-	tcase_add_loop_test(t, kept_grants_are_offered_within_bounds, 0, ROWS(keeping));
-	tcase_add_loop_test(t, grants_are_kept_when_all_agree, 0, ROWS(agreements));
+	tcase_add_loop_test(t, kept_grants_are_offered_within_bounds, 0, XG_ARRAY_SIZE(keeping));
+	tcase_add_loop_test(t, grants_are_kept_when_all_agree, 0, XG_ARRAY_SIZE(agreements));
 	tcase_add_test(t, disk_in_use_stays_but_for_force);
 	tcase_add_test(t, detach_that_was_not_answered_can_be_done_again);
 	tcase_add_test(t, withdrawal_is_not_waited_for_for_ever);
@@ -1324,12 +1321,9 @@ int main(void)
 	tcase_add_test(t, work_of_another_version_is_cleaned_up_where_no_plan_is_needed);
 	tcase_add_test(t, work_of_another_version_can_be_given_up);
 	tcase_add_test(t, disks_can_be_forgotten_with_their_guest);
-	tcase_add_loop_test(t, module_that_is_not_there_is_told_of, 0, ROWS(no_modules));
+	tcase_add_loop_test(t, module_that_is_not_there_is_told_of, 0, XG_ARRAY_SIZE(no_modules));
 	tcase_add_test(t, module_that_gives_windows_outside_its_room_is_refused);
 	tcase_add_test(t, disk_is_found_by_each_of_its_names);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/steps.h"
 #include "lib/base/version.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- err ----------------------------------------------------------------------------------------------- */
 
@@ -428,8 +429,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, error_has_number_and_sentence);
 	tcase_add_test(t, error_without_a_taker_is_the_number);
@@ -452,8 +451,5 @@ int main(void)
 	tcase_add_test(t, log_file_has_a_stamped_line_a_message);
 	tcase_add_test(t, log_that_cannot_be_opened_leaves_the_old_one);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -17,6 +17,7 @@
 #include "lib/base/addr.h"
 #include "lib/base/array.h"
 #include "lib/base/log.h"
+#include "tests/lib/run_suite.h"
 
 #define DISK_SECTORS 8192u	/* 4 MiB */
 #define GUEST_PAGES 16384u	/* references 1..GUEST_PAGES-1 are granted */
@@ -667,8 +668,6 @@ int main(void)
 {
 	Suite *s = suite_create("blk_engine");
 	TCase *t = tcase_create("engine");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, write_then_read_back, 0, 2);
@@ -687,9 +686,5 @@ int main(void)
 	tcase_add_loop_test(t, target_rejects, 0, XG_ARRAY_SIZE(target_rows));
 	tcase_add_loop_test(t, target_locks, 0, 5);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

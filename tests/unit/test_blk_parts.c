@@ -12,6 +12,7 @@
 #include "dom0-tools/backend/ring.h"
 #include "lib/base/addr.h"
 #include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- Ring ---- */
 
@@ -277,8 +278,6 @@ int main(void)
 {
 	Suite *s = suite_create("blk_parts");
 	TCase *t = tcase_create("parts");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);	/* a busy machine and sanitizers */
 	tcase_add_test(t, ring_sizes);
@@ -291,9 +290,5 @@ int main(void)
 	tcase_add_test(t, bus_front_states);
 	tcase_add_test(t, pool_is_bounded_and_gives_runs_apart);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

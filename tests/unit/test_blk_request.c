@@ -9,6 +9,7 @@
 
 #include "dom0-tools/backend/request.h"
 #include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define CAPACITY 2048u	/* sectors: 1 MiB */
 
@@ -298,8 +299,6 @@ int main(void)
 {
 	Suite *s = suite_create("blk_request");
 	TCase *t = tcase_create("decode");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, accepts_read);
 	tcase_add_test(t, accepts_flush_with_and_without_data);
@@ -309,9 +308,5 @@ int main(void)
 	tcase_add_loop_test(t, rejects_one_descriptor, 0, XG_ARRAY_SIZE(descriptor_rows));
 	tcase_add_test(t, statuses);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -8,6 +8,7 @@
 #include "dom0-tools/daemon/queue.h"
 #include "dom0-tools/daemon/run.h"
 #include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- xengraft.conf ---------------------------------------------------------------------------------------------- */
 
@@ -755,21 +756,17 @@ START_TEST(commands)
 }
 END_TEST
 
-#define ROWS(array) (XG_ARRAY_SIZE(array))
-
 int main(void)
 {
 	Suite *suite = suite_create("daemon");
 	TCase *t = tcase_create("daemon");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(t, conf_is_read_or_refused_as_a_whole, 0, ROWS(conf_rows));
+	tcase_add_loop_test(t, conf_is_read_or_refused_as_a_whole, 0, XG_ARRAY_SIZE(conf_rows));
 	tcase_add_test(t, conf_values_arrive_where_they_belong);
 	tcase_add_test(t, conf_that_is_no_text_or_too_long_is_refused);
 	tcase_add_test(t, conf_sample_is_the_defaults);
-	tcase_add_loop_test(t, plan_of_a_disk, 0, ROWS(disk_rows));
-	tcase_add_loop_test(t, plan_of_an_item, 0, ROWS(item_rows));
+	tcase_add_loop_test(t, plan_of_a_disk, 0, XG_ARRAY_SIZE(disk_rows));
+	tcase_add_loop_test(t, plan_of_an_item, 0, XG_ARRAY_SIZE(item_rows));
 	tcase_add_test(t, plan_of_guests_that_are_gone);
 	tcase_add_loop_test(t, plan_of_a_guest_with_a_twin, 0, 2);
 	tcase_add_test(t, plan_is_bounded);
@@ -781,12 +778,8 @@ int main(void)
 	tcase_add_test(t, queue_tells_whose_disks_are_not_ready);
 	tcase_add_test(t, queue_makes_no_storm);
 	tcase_add_loop_test(t, killed_at_any_moment_it_ends_in_the_same_place, 0, 200);
-	tcase_add_loop_test(t, commands, 0, ROWS(arg_rows));
+	tcase_add_loop_test(t, commands, 0, XG_ARRAY_SIZE(arg_rows));
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/base/array.h"
 #include "lib/xen/domain_config.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
 	const char *item;
@@ -130,17 +131,11 @@ int main(void)
 {
 	Suite *suite = suite_create("domain_config");
 	TCase *t = tcase_create("domain_config");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(t, item_is_taken_apart, 0, XG_ARRAY_SIZE(item_rows));
 	tcase_add_test(t, item_that_is_too_long_is_refused);
 	tcase_add_loop_test(t, list_is_found, 0, XG_ARRAY_SIZE(list_rows));
 	tcase_add_test(t, list_is_bounded);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

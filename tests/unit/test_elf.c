@@ -11,6 +11,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/elf/elf.h"
 #include "tests/lib/elf_builder.h"
+#include "tests/lib/run_suite.h"
 
 XG_DEFINE_AUTO(struct xg_elf, xg_elf_close)
 
@@ -394,8 +395,6 @@ int main(void)
 {
 	Suite *s = suite_create("elf");
 	TCase *t = tcase_create("elf");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, valid_object_comes_out_as_it_went_in);
@@ -411,9 +410,5 @@ int main(void)
 	tcase_add_test(t, ceiling_of_bytes);
 	tcase_add_test(t, close_takes_null);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

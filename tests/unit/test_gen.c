@@ -12,6 +12,7 @@
 #include "driver-gen/os.h"
 #include "lib/base/array.h"
 #include "lib/base/cleanup.h"
+#include "tests/lib/run_suite.h"
 
 #define GEN XG_SRCDIR "/driver-gen/"
 #define BLKIF GEN "devices/xen-blkif.xgd"
@@ -444,8 +445,6 @@ int main(void)
 {
 	Suite *s = suite_create("driver-gen");
 	TCase *t = tcase_create("descriptions");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, wrong_devices_are_refused, 0, XG_ARRAY_SIZE(device_defects));
 	tcase_add_loop_test(t, wrong_oses_are_refused, 0, XG_ARRAY_SIZE(os_defects));
@@ -457,9 +456,5 @@ int main(void)
 	tcase_add_test(t, all_releases_at_once);
 	tcase_add_test(t, releases_that_are_not_described);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -18,6 +18,7 @@
 #include "driver-repo/keyring.h"
 #include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 /*
  * Hands out the file `given`, or does what XENGRAFT_FAKE_GEN says; notes what it was asked for. Its last argument is
@@ -617,8 +618,6 @@ int main(void)
 {
 	Suite *s = suite_create("generate");
 	TCase *t = tcase_create("generate");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -636,8 +635,5 @@ int main(void)
 	tcase_add_test(t, interrupted_it_ends_what_it_started);
 	tcase_add_test(t, killed_while_it_generates);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include "lib/base/array.h"
 #include "lib/xen/frames.h"
 #include "lib/xen/guest.h"
+#include "tests/lib/run_suite.h"
 
 #define PAGE ((size_t)XG_PAGE_SIZE)
 #define PAGES 16
@@ -288,8 +289,6 @@ int main(void)
 {
 	Suite *s = suite_create("guest");
 	TCase *t = tcase_create("guest");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, scattered_frames_are_the_guests_very_pages);
 	tcase_add_test(t, scattered_frames_of_private_memory_are_written_back);
@@ -301,8 +300,5 @@ int main(void)
 	tcase_add_loop_test(t, frames_become_runs, 0, XG_ARRAY_SIZE(runs));
 	tcase_add_test(t, many_frames_become_the_same_set);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

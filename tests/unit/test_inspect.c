@@ -16,6 +16,7 @@
 #include "dom0-tools/inspect/walk.h"
 #include "lib/base/array.h"
 #include "tests/lib/fake_linux.h"
+#include "tests/lib/run_suite.h"
 
 #define PAGE ((size_t)XG_PAGE_SIZE)
 
@@ -59,7 +60,7 @@ static const struct fake_linux_spec layouts[] = {
 	{ .type = XG_GUEST_PVH, .asks_no_cpu = true, .five_levels = true, .kaslr = 0x29a00000 },
 };
 
-#define LAYOUTS ((int)(XG_ARRAY_SIZE(layouts)))
+#define LAYOUTS ((int)XG_ARRAY_SIZE(layouts))
 
 static void check_os(const struct fake_linux *f, const struct xg_os *os)
 {
@@ -1072,8 +1073,6 @@ int main(void)
 {
 	Suite *s = suite_create("inspect");
 	TCase *t = tcase_create("inspect");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, every_layout_comes_out_as_it_is, 0, LAYOUTS);
@@ -1099,8 +1098,5 @@ int main(void)
 	tcase_add_test(t, report_as_text);
 	tcase_add_test(t, report_as_json);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include "driver-repo/keyring.h"
 #include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 /* minisign 0.11: -G -W; then -S -l (legacy) and -S over the bytes "xengraft\n". */
 static const char public_key[] =
@@ -253,8 +254,6 @@ int main(void)
 {
 	Suite *s = suite_create("minisign");
 	TCase *t = tcase_create("minisign"), *k = tcase_create("keyring");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, what_minisign_signed_is_right, 0, 2);
 	tcase_add_test(t, each_bit_counts);
@@ -267,8 +266,5 @@ int main(void)
 	tcase_add_loop_test(k, configuration_is_believed_or_named, 0, XG_ARRAY_SIZE(keyrings));
 	tcase_add_test(k, revoked_is_remembered);
 	suite_add_tcase(s, k);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/elf_builder.h"
+#include "tests/lib/run_suite.h"
 
 XG_DEFINE_AUTO(struct xg_elf, xg_elf_close)
 
@@ -318,8 +319,6 @@ int main(void)
 {
 	Suite *s = suite_create("note");
 	TCase *t = tcase_create("note");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, driver_says_what_it_is);
 	tcase_add_test(t, personality_says_what_it_is);
@@ -332,9 +331,5 @@ int main(void)
 	tcase_add_loop_test(t, note_is_refused, 0, XG_ARRAY_SIZE(damaged));
 	tcase_add_test(t, one_note_section_of_bounded_size);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

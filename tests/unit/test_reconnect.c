@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 /* One disk has no backend, and gets one. */
 static int reconnect(struct xg_err *err)
@@ -345,8 +346,6 @@ int main(void)
 {
 	Suite *s = suite_create("reconnect");
 	TCase *t = tcase_create("reconnect");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -366,9 +365,5 @@ int main(void)
 	tcase_add_test(t, guest_that_is_away_is_forgotten_by_name_or_uuid);
 	tcase_add_test(t, so_many_that_are_away_are_kept);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include "driver-repo/remote/registry.h"
 #include "lib/base/array.h"
 #include "tests/lib/fake_registry.h"
+#include "tests/lib/run_suite.h"
 
 static char dir[64], log_path[100], part_path[200];
 static char bytes[6000 + 1];
@@ -239,8 +240,6 @@ int main(void)
 {
 	Suite *s = suite_create("registry");
 	TCase *t = tcase_create("registry"), *a = tcase_create("addresses");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -255,8 +254,5 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(a, address_is_one_or_is_named, 0, XG_ARRAY_SIZE(addresses));
 	suite_add_tcase(s, a);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

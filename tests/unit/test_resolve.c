@@ -7,6 +7,7 @@
 
 #include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define OTHER_BUILD "ff23456789abcdef0123456789abcdef01234567"
 #define P(fields) "kind=personality\nabi=1\narch=x86_64\nlicence=x\n" fields
@@ -200,8 +201,6 @@ int main(void)
 {
 	Suite *s = suite_create("resolve");
 	TCase *t = tcase_create("resolve");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -210,8 +209,5 @@ int main(void)
 	tcase_add_test(t, damaged_one_is_an_error);
 	tcase_add_test(t, what_is_unknown_does_not_fit);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -12,6 +12,7 @@
 #include "dom0-tools/ops/claims.h"
 #include "lib/base/array.h"
 #include "tests/lib/ops_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/"
 #define XL "/local/domain/0/backend/vbd/3/51712/"
@@ -255,8 +256,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sharing");
 	TCase *t = tcase_create("sharing");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(t, rig_reset, NULL);
@@ -273,9 +272,5 @@ int main(void)
 	tcase_add_test(t, another_guest_of_that_name_is_refused);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 
 #include "hotswap/state.h"
 #include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define UUID_A "00000000-0000-0000-0000-00000000000a"
 #define UUID_B "00000000-0000-0000-0000-00000000000b"
@@ -673,7 +674,6 @@ int main(void)
 {
 	Suite *s = suite_create("state");
 	TCase *t = tcase_create("state");
-	SRunner *r = srunner_create(s);
 	int failed;
 
 	if (!mkdtemp(dir))
@@ -698,9 +698,7 @@ int main(void)
 	tcase_add_test(t, killed_at_any_write_each_call_is_whole);
 	tcase_add_test(t, killed_while_creating_leaves_what_can_be_created);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = run_suite(s);
 	rmdir(dir);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
 #define BACK_B "/local/domain/0/backend/xengraft-vbd-b/7/51728/"
@@ -370,8 +371,6 @@ int main(void)
 {
 	Suite *s = suite_create("swap");
 	TCase *t = tcase_create("swap");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -392,8 +391,5 @@ int main(void)
 	tcase_add_test(t, rings_are_checked);
 	tcase_add_test(t, guest_that_uses_neither_half_is_cleaned_up);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,7 @@
 
 #include "lib/base/array.h"
 #include "tests/lib/ops_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define RECORD "/libxl/7/device/vbd/51728"
 #define BACKEND "/local/domain/0/backend/vbd/7/51728"
@@ -211,8 +212,6 @@ int main(void)
 {
 	Suite *s = suite_create("wait");
 	TCase *t = tcase_create("wait");
-	SRunner *r;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(t, rig_reset, NULL);
@@ -224,9 +223,5 @@ int main(void)
 	tcase_add_test(t, wait_for_nobody_ends_at_once);
 	tcase_add_loop_test(t, disk_of_xl_is_in_the_way_unless_it_is_ours, 0, XG_ARRAY_SIZE(disks));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }
