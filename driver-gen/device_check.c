@@ -185,8 +185,9 @@ static void check_same(struct gen_reader *r, const struct gen_device *dev)
 
 	for (c = dev->constants; dev->same && c; c = c->next)
 		if (c->opcode && c->value > 255)
-			gen_fail(r, c->pos, "opcode %s = %" PRIu64 " does not fit the 8 bits that an answer is compared with", c->name,
-				 c->value);
+			gen_fail(r, c->pos,
+				 "opcode %s = %" PRIu64 " does not fit the 8 bits that an answer is compared with",
+				 c->name, c->value);
 }
 
 int gen_device_check(struct gen_reader *r, struct gen_device *dev)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes a device as C: the parts that its skeleton asks for; forms and operations are in device_emit_form.c. What comes
- * from a line of the description is led back there by #line. Called with a description that was checked; prints nothing
- * that the rules have not bounded.
+ * Writes a device as C: the parts that its skeleton asks for; forms and operations are in device_emit_form.c. What
+ * comes from a line of the description is led back there by #line. Called with a description that was checked; prints
+ * nothing that the rules have not bounded.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -296,8 +296,11 @@ static void put_show_register(const struct gen_emitter *e, struct gen_out *out)
 	const struct gen_notify *n = &e->dev->submit_notify;
 
 	if (n->unless) {
-		gen_put(out, "	/*\n	 * The index before we look whether the device wants to hear of it. Partner: the device's barrier\n"
-			     "	 * between its word that it does and its last look at the index.\n	 */\n");
+		gen_put(out,
+			"	/*\n"
+			"	 * The index before we look whether the device wants to hear of it. "
+			"Partner: the device's barrier\n"
+			"	 * between its word that it does and its last look at the index.\n	 */\n");
 		gen_put(out, "	full_fence();\n");
 		from(e, out, n->pos);
 		fputs("	if (!", out->f);
@@ -325,11 +328,17 @@ static void put_show(const struct gen_emitter *e, struct gen_out *out)
 		return;
 	}
 	if (n->event) {
-		gen_put(out, "	/*\n	 * The index before we look whether the backend sleeps. Partner: the full barrier between the backend's\n"
-			     "	 * store to %s and its last look at the index before it goes to sleep.\n	 */\n", n->event->name);
+		gen_put(out,
+			"	/*\n"
+			"	 * The index before we look whether the backend sleeps. "
+			"Partner: the full barrier between the backend's\n"
+			"	 * store to %s and its last look at the index before it goes to sleep.\n	 */\n",
+			n->event->name);
 		gen_put(out, "	full_fence();\n");
 		from(e, out, n->pos);
-		gen_put(out, "	if ((ring_index)(new - load_shared(queue->%s->header.%s)) < (ring_index)(new - old))\n	",
+		gen_put(out,
+			"	if ((ring_index)(new - load_shared(queue->%s->header.%s)) < "
+			"(ring_index)(new - old))\n	",
 			dev->submit->name, n->event->name);
 	}
 	gen_put(out, "	services(dev)->event_send(dev, q);\n");
@@ -339,7 +348,9 @@ static void put_show(const struct gen_emitter *e, struct gen_out *out)
 static void put_consumed(const struct gen_emitter *e, struct gen_out *out)
 {
 	gen_put(out, "		ring_index new = queue->rsp_cons;\n\n");
-	gen_put(out, "		/* What was read before the place is the device's again. */\n		full_fence();\n");
+	gen_put(out,
+		"		/* What was read before the place is the device's again. */\n"
+		"		full_fence();\n");
 	from(e, out, e->dev->consumed.pos);
 	put_ring_doorbell(&e->dev->consumed, "\t\t", out);
 	gen_put_back(out);
@@ -404,8 +415,10 @@ static void put_features(const struct gen_emitter *e, struct gen_out *out)
 	if (!e->dev->features)
 		return;
 	from(e, out, e->dev->features->pos);
-	gen_put(out, "	if ((dev->direct.features & 0x%" PRIx64 "ULL) != 0x%" PRIx64 "ULL || (dev->direct.features & 0x%" PRIx64
-		"ULL))\n", feature_bits(e->dev, true), feature_bits(e->dev, true), feature_bits(e->dev, false));
+	gen_put(out,
+		"	if ((dev->direct.features & 0x%" PRIx64 "ULL) != 0x%" PRIx64
+		"ULL || (dev->direct.features & 0x%" PRIx64 "ULL))\n",
+		feature_bits(e->dev, true), feature_bits(e->dev, true), feature_bits(e->dev, false));
 	gen_put_back(out);
 	gen_put(out, "		return -XG_E_NOTSUPP;\n");
 }
@@ -415,7 +428,9 @@ static void put_note(const struct gen_emitter *e, struct gen_out *out)
 	if (e->os)
 		gen_put(out, "	      \"os=%s\\\\n\"\n	      \"release=%s\\\\n\"\n", e->os, e->release);
 	if (e->dev->features)
-		gen_put(out, "	      \"features=0x%" PRIx64 "\\\\n\"\n	      \"features-refused=0x%" PRIx64 "\\\\n\"\n",
+		gen_put(out,
+			"	      \"features=0x%" PRIx64 "\\\\n\"\n"
+			"	      \"features-refused=0x%" PRIx64 "\\\\n\"\n",
 			feature_bits(e->dev, true), feature_bits(e->dev, false));
 }
 
@@ -423,9 +438,11 @@ static void put_note(const struct gen_emitter *e, struct gen_out *out)
 
 static const struct { const char *name; void (*put)(const struct gen_emitter *e, struct gen_out *out); } parts[] = {
 	{ "note", put_note }, { "constants", put_constants }, { "structs", put_structs }, { "rings", put_rings },
-	{ "ring_pointers", put_ring_pointers }, { "doorbell_pointers", put_doorbell_pointers }, { "forms", gen_put_forms },
+	{ "ring_pointers", put_ring_pointers }, { "doorbell_pointers", put_doorbell_pointers },
+	{ "forms", gen_put_forms },
 	{ "supported", gen_put_supported }, { "build", gen_put_build }, { "show", put_show }, { "status", put_status },
-	{ "flush_after", gen_put_flush_after }, { "consumed", put_consumed }, { "device_segments", put_device_segments },
+	{ "flush_after", gen_put_flush_after }, { "consumed", put_consumed },
+	{ "device_segments", put_device_segments },
 	{ "publish", put_publish }, { "ring_memory", put_ring_memory }, { "ring_init", put_ring_init },
 	{ "ring_drop", put_ring_drop }, { "doorbells", put_doorbells }, { "features", put_features },
 };
@@ -507,8 +524,10 @@ static bool word(void *ctx, const char *name, struct gen_out *out)
 	const struct { const char *name, *text; } texts[] = {
 		{ "title", dev->title }, { "mode", e->mode }, { "device", dev->name }, { "skeleton", dev->skeleton },
 		{ "description", bare_name(dev->path) }, { "needs", gen_device_needs(dev) },
-		{ "page", dev->nr_pages ? dev->pages[0]->name : "" }, { "page_read_only", dev->page_read_only ? "1" : "0" },
-		{ "submit", dev->submit->name }, { "complete", dev->complete->name }, { "response", dev->response->name },
+		{ "page", dev->nr_pages ? dev->pages[0]->name : "" },
+		{ "page_read_only", dev->page_read_only ? "1" : "0" },
+		{ "submit", dev->submit->name }, { "complete", dev->complete->name },
+		{ "response", dev->response->name },
 		{ "response_index", dev->complete_index ? dev->complete_index->name : "" },
 		{ "wish", dev->wish ? dev->wish->name : "" },
 		{ "phase_field", dev->phase ? last_field(dev->phase)->name : "" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes a device's forms and operations as C: how a request is made of what the guest asks for. Called for the parts of
- * the skeleton that are these (device_emit.c).
+ * Writes a device's forms and operations as C: how a request is made of what the guest asks for. Called for the parts
+ * of the skeleton that are these (device_emit.c).
  */
 #include <inttypes.h>
 
@@ -157,7 +157,10 @@ static void zero_padding(const char *base, uint32_t at, uint32_t end, unsigned i
 	uint32_t bytes;
 
 	if (end - at > 16 && end > at) {
-		/* What the device does not read: it keeps what an earlier request left there, which the device has seen. */
+		/*
+		 * What the device does not read: it keeps what an earlier request left there, which the device has
+		 * seen.
+		 */
 		(*number)++;
 		return;
 	}
@@ -283,7 +286,9 @@ void gen_put_supported(const struct gen_emitter *e, struct gen_out *out)
 		gen_put(out, "	case XG_OP_DISCARD:\n		return dev->block.flags & (req->flags & XG_RQ_SECURE ? "
 			"XG_BLK_SECURE_DISCARD : XG_BLK_DISCARD);\n");
 	else if (discard)
-		gen_put(out, "	case XG_OP_DISCARD:\n		return !(req->flags & XG_RQ_SECURE) && (dev->block.flags & "
+		gen_put(out,
+			"	case XG_OP_DISCARD:\n"
+			"		return !(req->flags & XG_RQ_SECURE) && (dev->block.flags & "
 			"XG_BLK_DISCARD);\n");
 	gen_put(out, "	default:\n		return 0;\n	}\n");
 }

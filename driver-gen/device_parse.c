@@ -11,12 +11,13 @@
 
 /* Words that C, or the skeleton, has for itself; the latter for structs (s) or for rings and doorbells (r) alone. */
 static const char c_words[] =
-	" auto break case char const continue default do double else enum extern float for goto if inline int long register"
-	" restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof ";
+	" auto break case char const continue default do double else enum extern float for goto if inline int long"
+	" register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
+	" asm typeof ";
 static const char struct_words[] = " queue slot xg_device xg_request xg_segment xg_memory xg_services xg_driver ";
 static const char member_words[] =
-	" magic entries depth in_flight max_segments req_prod req_pushed rsp_cons broken starved lba_shift ring_granted reserved"
-	" bus interrupt self pages slot ";
+	" magic entries depth in_flight max_segments req_prod req_pushed rsp_cons broken starved lba_shift ring_granted"
+	" reserved bus interrupt self pages slot ";
 
 static bool among(const char *words, const char *name)
 {

@@ -42,7 +42,8 @@ void gen_check_word(struct gen_parser *p, const char *name, struct gen_pos pos, 
 	if (new_name_)								\
 		gen_check_word(p, new_name_, new_pos_, what);			\
 	if (new_old_)								\
-		gen_fail((p)->r, new_pos_, "%s '%s' is there already, in line %u", what, new_name_, new_old_->pos.line);	\
+		gen_fail((p)->r, new_pos_, "%s '%s' is there already, in line %u", what, new_name_,	\
+			 new_old_->pos.line);					\
 	else if (!(p)->r->failed)						\
 		new_ = APPEND(p, list);						\
 	if (new_) {								\
@@ -87,10 +88,13 @@ void gen_read_operation(struct gen_parser *p);
 
 /* ---- Places in memory (device_place.c) --------------------------------------------------------------------------- */
 
-struct gen_field *gen_find_field(struct gen_parser *p, const struct gen_struct *s, const char *name, struct gen_pos pos);
+struct gen_field *gen_find_field(struct gen_parser *p, const struct gen_struct *s, const char *name,
+				 struct gen_pos pos);
 /* page.… | RING[index].… | FIELD… of the form's struct. */
 bool gen_read_target(struct gen_parser *p, const struct gen_expr_context *x, struct gen_place *to);
-/* RESPONSE.field | page.field | RING.field of its header: something to read; ALLOWED: bits of 1 << where. NULL: failed. */
+/*
+ * RESPONSE.field | page.field | RING.field of its header: something to read; ALLOWED: bits of 1 << where. NULL: failed.
+ */
 struct gen_place *gen_read_source(struct gen_parser *p, unsigned int allowed);
 /* The number of bits that PLACE holds. */
 unsigned int gen_place_bits(const struct gen_place *place);

@@ -32,8 +32,8 @@ static const struct gen_expr *read_index(struct gen_parser *p, const struct gen_
 }
 
 /* FIELD[index].FIELD.BITS inside S; NAME is the first word, already read. */
-static bool read_steps(struct gen_parser *p, const struct gen_expr_context *x, const struct gen_struct *s, const char *name,
-		       struct gen_pos pos, struct gen_place *to)
+static bool read_steps(struct gen_parser *p, const struct gen_expr_context *x, const struct gen_struct *s,
+		       const char *name, struct gen_pos pos, struct gen_place *to)
 {
 	for (;;) {
 		struct gen_field *f = name ? gen_find_field(p, s, name, pos) : NULL;

@@ -238,7 +238,8 @@ static void status_row(struct gen_parser *p)
 		value = gen_want_number(p->r, "a status", INT64_MAX);
 		s->value = negative ? -(int64_t)value : (int64_t)value;
 		if ((negative && !is_signed) || (bits < 63 && value >> bits && !(negative && value == 1ull << bits)))
-			gen_fail(p->r, s->pos, "a status of %u bits cannot be %" PRId64, gen_place_bits(place), s->value);
+			gen_fail(p->r, s->pos, "a status of %u bits cannot be %" PRId64, gen_place_bits(place),
+				 s->value);
 	}
 	for (other = p->dev->statuses; other != s; other = other->next)
 		if (other->otherwise == s->otherwise && other->value == s->value)

@@ -311,7 +311,8 @@ static const struct gen_expr *read_single(struct parser *p)
 
 /* Rows of equal strength, from the weakest. */
 static const int levels[][6] = {
-	{ '|' }, { '&' }, { GEN_EQ, GEN_NE, '<', '>', GEN_LE, GEN_GE }, { GEN_SHL, GEN_SHR }, { '+', '-' }, { '*', '/', '%' },
+	{ '|' }, { '&' }, { GEN_EQ, GEN_NE, '<', '>', GEN_LE, GEN_GE }, { GEN_SHL, GEN_SHR }, { '+', '-' },
+	{ '*', '/', '%' },
 };
 
 #define LEVELS XG_ARRAY_SIZE(levels)

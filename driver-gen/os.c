@@ -390,7 +390,9 @@ int gen_os_has_release(const struct gen_os *os, const char *release, struct xg_e
 
 	if (v == GEN_RELEASE_NONE || strlen(release) > 127 ||
 	    release[strspn(release, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-")])
-		return xg_fail(err, EINVAL, "'%.127s' is no release: two numbers with a dot, then letters, digits and ._+~-", release);
+		return xg_fail(err, EINVAL,
+			       "'%.127s' is no release: two numbers with a dot, then letters, digits and ._+~-",
+			       release);
 	gen_release_print(os->from, first, sizeof(first));
 	if (v < os->from)
 		return xg_fail(err, ENOTSUP, "%s %s is older than %s, the first that is described", os->title,
@@ -574,9 +576,11 @@ int gen_os_emit(const struct gen_os *os, const char *release, const char *out_na
 		return xg_fail(err, EINVAL,
 			       "%s: without `version` the compiler cannot tell releases apart; name one", os->path);
 	}
-	gen_put(&out, "/* SPDX-License-Identifier: GPL-2.0-or-later */\n/*\n * How %s %s does what a personality asks for. Written by xengraft-gen "
-		"from %s:\n * change that, not this.\n */\n", os->title, release ? release : "(every release that is described)",
-		slash ? slash + 1 : os->path);
+	gen_put(&out,
+		"/* SPDX-License-Identifier: GPL-2.0-or-later */\n/*\n"
+		" * How %s %s does what a personality asks for. Written by xengraft-gen from %s:\n"
+		" * change that, not this.\n */\n",
+		os->title, release ? release : "(every release that is described)", slash ? slash + 1 : os->path);
 	gen_put(&out, "#ifndef XG_OS_INTERFACE_H\n#define XG_OS_INTERFACE_H\n\n");
 	put_includes(&e, os->includes);
 	put_refusals(&e);

@@ -31,8 +31,8 @@
 })
 
 /*
- * Reads a statement: the row of ROWS (word, read, block) that its first word names reads the rest. Unless it is a block,
- * which ends in }, it ends in a semicolon.
+ * Reads a statement: the row of ROWS (word, read, block) that its first word names reads the rest. Unless it is a
+ * block, which ends in }, it ends in a semicolon.
  */
 #define READ_STATEMENT(p, rows) do {						\
 	size_t row_at_ = 0;							\

@@ -236,7 +236,9 @@ void gen_next(struct gen_reader *r)
 void gen_reader_init(struct gen_reader *r, const char *path, const char *text, size_t size, struct gen_arena *arena,
 		     struct xg_err *err)
 {
-	*r = (struct gen_reader){ .path = path, .text = text, .size = size, .line = 1, .column = 1, .arena = arena, .err = err };
+	*r = (struct gen_reader){
+		.path = path, .text = text, .size = size, .line = 1, .column = 1, .arena = arena, .err = err
+	};
 	if (size > GEN_SOURCE_BYTES_MAX)
 		r->failed = xg_fail(err, EFBIG, "%s: %zu bytes, at most %u", path, size, GEN_SOURCE_BYTES_MAX);
 	gen_next(r);

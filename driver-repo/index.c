@@ -17,8 +17,9 @@
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS image("
 	" digest TEXT PRIMARY KEY, size INTEGER NOT NULL, added INTEGER NOT NULL, origin TEXT NOT NULL,"
-	" pattern INTEGER NOT NULL, kind TEXT NOT NULL, abi INTEGER NOT NULL, abi_last INTEGER NOT NULL, os TEXT NOT NULL,"
-	" release TEXT NOT NULL, release_last TEXT NOT NULL, build_id TEXT NOT NULL, arch TEXT NOT NULL,"
+	" pattern INTEGER NOT NULL, kind TEXT NOT NULL, abi INTEGER NOT NULL, abi_last INTEGER NOT NULL,"
+	" os TEXT NOT NULL, release TEXT NOT NULL, release_last TEXT NOT NULL, build_id TEXT NOT NULL, arch TEXT NOT"
+	" NULL,"
 	" class TEXT NOT NULL, device TEXT NOT NULL, mode TEXT NOT NULL, version TEXT NOT NULL, licence TEXT NOT NULL,"
 	" one_release TEXT NOT NULL, version_key BLOB NOT NULL, removing INTEGER NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS image_fit ON"
@@ -54,14 +55,16 @@ static const struct xg_columns entries = XG_COLUMNS("image", entry_columns, size
 
 /* ---- Statements ------------------------------------------------------------------------------------------------- */
 
-static int open_plain(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *sql, struct xg_err *err)
+static int open_plain(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *sql,
+		      struct xg_err *err)
 {
 	(void)c;
 	return xg_query_open(db, q, sql, err);
 }
 
 /* Behind the columns of an entry, what is made of them for ST_FIT. */
-static int open_put(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *into, struct xg_err *err)
+static int open_put(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *into,
+		    struct xg_err *err)
 {
 	return xg_rows_insert(db, q, c, into, ", one_release, version_key, removing", ", ?, ?, 0", err);
 }
@@ -69,7 +72,8 @@ static int open_put(struct xg_db *db, struct xg_query *q, const struct xg_column
 enum { ST_PUT, ST_REMOVE, ST_MARK, ST_GET, ST_PREFIX, ST_ALL, ST_MARKED, ST_ORIGIN, ST_FIT, STATEMENTS };
 
 static const struct {
-	int (*open)(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *sql, struct xg_err *err);
+	int (*open)(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *sql,
+		    struct xg_err *err);
 	const char *sql;
 } statements[STATEMENTS] = {
 	[ST_PUT] = { open_put, "INSERT OR REPLACE INTO image" },
@@ -243,7 +247,8 @@ static int walk(struct xg_query *q, xg_index_visit *visit, void *ctx, struct xg_
 	return rc < 0 ? rc : 0;
 }
 
-static int walk_text(struct xg_index *x, int which, const char *value, xg_index_visit *visit, void *ctx, struct xg_err *err)
+static int walk_text(struct xg_index *x, int which, const char *value, xg_index_visit *visit, void *ctx,
+		     struct xg_err *err)
 {
 	struct xg_query q;
 	int rc = statement(x, which, &q, err);
@@ -275,7 +280,8 @@ int xg_index_origin(struct xg_index *x, const char *origin, xg_index_visit *visi
 	return walk_text(x, ST_ORIGIN, origin, visit, ctx, err);
 }
 
-int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx, struct xg_err *err)
+int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx,
+		 struct xg_err *err)
 {
 	struct xg_query q;
 	int rc = statement(x, ST_FIT, &q, err);

@@ -44,6 +44,7 @@ struct xg_index_key {
 	uint32_t pattern;
 };
 
-int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx, struct xg_err *err);
+int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx,
+		 struct xg_err *err);
 
 #endif

@@ -36,7 +36,8 @@ int xg_repo_paths(struct xg_repo_paths *ret, struct xg_err *err)
 	if (!rc)
 		rc = put(ret->confdir, sizeof(ret->confdir), env_or("XENGRAFT_CONFDIR", XG_SYSCONFDIR), "", err);
 	if (!rc)
-		rc = put(ret->images, sizeof(ret->images), env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR), "", err);
+		rc = put(ret->images, sizeof(ret->images),
+			 env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR), "", err);
 	return rc;
 }
 
@@ -110,8 +111,8 @@ int xg_repo_conf(const char *confdir, struct xg_repo_conf *ret, struct xg_err *e
 		if (next)
 			*next++ = '\0';
 		if (conf_line(&c, line))
-			return xg_fail(err, EINVAL, "%s:%u: expected 'unsigned refuse|allow', 'generate allow|deny' or 'mirror ADDRESS'",
-				       path, number);
+			return xg_fail(err, EINVAL, "%s:%u: expected 'unsigned refuse|allow', "
+				       "'generate allow|deny' or 'mirror ADDRESS'", path, number);
 	}
 	*ret = c;
 	return 0;

@@ -119,7 +119,8 @@ static int no_index(const struct xg_repo_paths *paths, struct xg_err *err)
 	snprintf(path, sizeof(path), "%s/blobs", paths->dir);
 	if (access(path, F_OK))
 		return xg_fail(err, ENOENT, "there is no repository at %s: 'xengraft-repo init' makes one", paths->dir);
-	return xg_fail(err, ENOENT, "the repository at %s has no index: 'xengraft-repo reindex' makes it anew", paths->dir);
+	return xg_fail(err, ENOENT, "the repository at %s has no index: 'xengraft-repo reindex' makes it anew",
+		       paths->dir);
 }
 
 static int repo_open(const struct xg_repo_paths *paths, bool create, struct xg_repo **ret, struct xg_err *err)

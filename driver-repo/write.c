@@ -121,7 +121,8 @@ static void *grow(void *array, size_t count, size_t *room, size_t size)
 }
 
 /* Its name is of no use any more once it is renamed: so the slot is taken only when the file is there. */
-static int stage_file(struct xg_repo_batch *b, const struct staged *s, const void *bytes, size_t size, struct xg_err *err)
+static int stage_file(struct xg_repo_batch *b, const struct staged *s, const void *bytes, size_t size,
+		      struct xg_err *err)
 {
 	struct staged *files = grow(b->files, b->count, &b->room, sizeof(*files));
 	char path[PATH_MAX];
@@ -184,7 +185,8 @@ int xg_repo_stage(struct xg_repo_batch *b, const struct xg_image *image, const c
 	return 0;
 }
 
-int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size, struct xg_err *err)
+int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size,
+			    struct xg_err *err)
 {
 	struct xg_signature *sig xg_auto_free = malloc(sizeof(*sig));
 	struct staged s = { .signature = true };

@@ -28,8 +28,9 @@ struct xg_state {
 	" data_va INTEGER NOT NULL, half INTEGER NOT NULL," more \
 	" PRIMARY KEY(uuid, devid));" \
 	"CREATE TABLE IF NOT EXISTS history(" \
-	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL," \
-	" reason TEXT NOT NULL, from_mode TEXT NOT NULL, from_driver TEXT NOT NULL, from_version TEXT NOT NULL," \
+	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL," \
+	" vdev TEXT NOT NULL, reason TEXT NOT NULL, from_mode TEXT NOT NULL, from_driver TEXT NOT NULL, from_version" \
+	" TEXT NOT NULL," \
 	" from_digest TEXT NOT NULL, to_mode TEXT NOT NULL, to_driver TEXT NOT NULL, to_version TEXT NOT NULL," \
 	" to_digest TEXT NOT NULL, hold_ns INTEGER NOT NULL, held INTEGER NOT NULL, in_flight INTEGER NOT NULL," \
 	" replayed INTEGER NOT NULL, at INTEGER NOT NULL);" \
@@ -63,8 +64,8 @@ static const char schema[] =
 	" PRIMARY KEY(uuid, va, page)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS operation("
 	" uuid TEXT PRIMARY KEY, domid INTEGER NOT NULL, devid INTEGER NOT NULL, verb TEXT NOT NULL,"
-	" step TEXT NOT NULL, steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL, pid INTEGER NOT NULL,"
-	" since INTEGER NOT NULL);"
+	" step TEXT NOT NULL, steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL,"
+	" pid INTEGER NOT NULL, since INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS kernel("
 	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
 	SWAP_TABLES(" wish TEXT NOT NULL, shared INTEGER NOT NULL,")
@@ -308,7 +309,8 @@ int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, st
 	return device_row_get(s, "FROM device WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
 
-int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err)
+int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
+		      struct xg_err *err)
 {
 	return device_row_get(s, "FROM next WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
@@ -390,8 +392,9 @@ int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, 
 			  struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = unwanted_open(s, &q, unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
-			       "DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid, devid, err);
+	const char *sql = unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
+		"DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?";
+	int rc = unwanted_open(s, &q, sql, uuid, domid, devid, err);
 
 	if (!rc)
 		rc = xg_query_run(&q, err);
@@ -401,7 +404,8 @@ int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, 
 	return xg_db_exec(&s->db, "DELETE FROM unwanted WHERE rowid <= (SELECT max(rowid) FROM unwanted) - 4096", err);
 }
 
-int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err)
+int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret,
+		      struct xg_err *err)
 {
 	struct xg_query q;
 	int rc = unwanted_open(s, &q, "SELECT 1 FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid,
@@ -446,7 +450,8 @@ static int history_put(struct xg_state *s, const struct xg_history_row *row, str
 {
 	int rc = xg_rows_put(&s->db, &histories, "INSERT INTO history", row, err);
 
-	return rc ? rc : xg_db_exec(&s->db, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
+	return rc ? rc :
+		xg_db_exec(&s->db, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
 }
 
 int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
@@ -466,8 +471,8 @@ int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struc
 	return xg_db_end(&s->db, rc, err);
 }
 
-int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
-		     size_t *ret_count, struct xg_err *err)
+int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid,
+		     struct xg_history_row **ret, size_t *ret_count, struct xg_err *err)
 {
 	struct xg_query q;
 	int rc = xg_rows_select(&s->db, &q, &histories, "FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
@@ -586,5 +591,6 @@ int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err 
 	xg_bind_u64(&q, os->hint);
 	rc = xg_query_run(&q, err);
 	/* A guest can claim any build-id: what it can fill the table with is bounded. */
-	return rc ? rc : xg_db_exec(&s->db, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
+	return rc ? rc :
+		xg_db_exec(&s->db, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
 }

@@ -397,7 +397,8 @@ int nodes_stats_write(struct xg_store *s, const struct nodes_config *c, const ch
 }
 
 /*
- * A watch fires too when its node goes along with the directory above it, so that `online` tells of the backend's directory.
+ * A watch fires too when its node goes along with the directory above it, so that `online` tells of the backend's
+ * directory.
  */
 int nodes_watch(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct xg_err *err)
 {
@@ -435,7 +436,8 @@ static int nodes_look_front(struct xg_store *s, const struct nodes_config *c, st
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int nodes_look_self(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news, struct xg_err *err)
+static int nodes_look_self(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news,
+			   struct xg_err *err)
 {
 	struct nodes_path p;
 	uint64_t online;

@@ -119,7 +119,8 @@ static int check_wanted(struct attach *a, struct xg_err *err)
 		return 0;
 	rc = xg_state_unwanted(a->s->ops->state, a->s->uuid, a->id.domid, a->id.devid, &unwanted, err);
 	if (!rc && unwanted)
-		return xg_fail(err, ECANCELED, "%s of guest '%s' was detached by hand: it stays so until it is attached by hand",
+		return xg_fail(err, ECANCELED,
+			       "%s of guest '%s' was detached by hand: it stays so until it is attached by hand",
 			       a->name, a->s->guest->info.name);
 	return rc;
 }

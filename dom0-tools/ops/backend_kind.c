@@ -57,8 +57,8 @@ struct settle {
 };
 
 /*
- * A backend's claim of a device and its lock on the file go with its last reference, and what its ring of the kernel has
- * under way holds one.
+ * A backend's claim of a device and its lock on the file go with its last reference, and what its ring of the kernel
+ * has under way holds one.
  */
 static bool settled(void *ctx)
 {

@@ -23,8 +23,8 @@
 
 static void process_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 {
-	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/0/backend/%s/%u/%u", id.half ? "xengraft-vbd-b" : "xengraft-vbd",
-		 id.domid, id.devid);
+	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/0/backend/%s/%u/%u",
+		 id.half ? "xengraft-vbd-b" : "xengraft-vbd", id.domid, id.devid);
 }
 
 static bool process_named(const char *name, uint32_t half, uint32_t *ret)
@@ -49,8 +49,8 @@ static int process_check(const struct xg_disk_spec *spec, struct xg_err *err)
 }
 
 /* The other backend has it open, too: dom0-tools/backend/README.md. */
-static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
-			 struct xg_err *err)
+static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec,
+			 const struct xg_areas *a, struct xg_err *err)
 {
 	char lock_at[24];
 	int rc = 0;
@@ -60,7 +60,9 @@ static int process_nodes(struct xg_store *s, const char *back, const struct xg_d
 	if (a->lock_at)
 		rc = xg_nodes_write(s, back, XG_NODES({ "lock-at", lock_at }), err);
 	/* As many queues as the disk has had from whatever kind before. */
-	return !rc && a->beside ? xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "multi-queue-max-queues", "8" }), err) : rc;
+	if (rc || !a->beside)
+		return rc;
+	return xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "multi-queue-max-queues", "8" }), err);
 }
 
 /*

@@ -7,7 +7,8 @@ void xg_help_row(FILE *to, int width, const char *name, const char *summary)
 	fprintf(to, " %-*s  %s\n", width, name, summary);
 }
 
-void xg_help_command(const char *usage, const char *name, const char *arguments, const char *summary, const char *details)
+void xg_help_command(const char *usage, const char *name, const char *arguments, const char *summary,
+		     const char *details)
 {
 	const char *newline = details[0] ? "\n" : "";
 

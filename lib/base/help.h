@@ -7,7 +7,10 @@
 
 /* A row of the list, NAME padded to WIDTH. It begins with a blank: that is how completion finds the commands. */
 void xg_help_row(FILE *to, int width, const char *name, const char *summary);
-/* One command, to standard output. USAGE: what stands before its name. DETAILS: lines without the last newline, or "". */
-void xg_help_command(const char *usage, const char *name, const char *arguments, const char *summary, const char *details);
+/*
+ * One command, to standard output. USAGE: what stands before its name. DETAILS: lines without the last newline, or "".
+ */
+void xg_help_command(const char *usage, const char *name, const char *arguments, const char *summary,
+		     const char *details);
 
 #endif

@@ -11,8 +11,8 @@
 #include "lib/base/err.h"
 
 /*
- * *RET_FD is the lock: held until it is closed. -EAGAIN: another process has had it for WAIT_MS; -EINTR: STOP, which may be
- * NULL, said so. Both texts are for the caller to better: what the lock is for is not known here.
+ * *RET_FD is the lock: held until it is closed. -EAGAIN: another process has had it for WAIT_MS; -EINTR: STOP, which
+ * may be NULL, said so. Both texts are for the caller to better: what the lock is for is not known here.
  */
 int xg_lock_file(const char *path, unsigned int wait_ms, bool (*stop)(void), int *ret_fd, struct xg_err *err);
 

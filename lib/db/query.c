@@ -180,7 +180,8 @@ static void text_add(char sql[SQL_MAX], const char *text)
 	snprintf(sql + at, SQL_MAX - at, "%s", text);
 }
 
-int xg_rows_select(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *tail, struct xg_err *err)
+int xg_rows_select(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *tail,
+		   struct xg_err *err)
 {
 	char sql[SQL_MAX] = "SELECT ";
 

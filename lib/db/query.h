@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One statement, prepared, bound in order and stepped; and rows that are described column by column, so that reading and
- * writing them cannot differ. Called by those that own a database (db.h).
+ * One statement, prepared, bound in order and stepped; and rows that are described column by column, so that reading
+ * and writing them cannot differ. Called by those that own a database (db.h).
  *
- * Every function that fails has ended the statement, and says what xg_db_fail() makes of it unless something else is said.
+ * Every function that fails has ended the statement, and says what xg_db_fail() makes of it unless something else is
+ * said.
  */
 #ifndef XG_DB_QUERY_H
 #define XG_DB_QUERY_H
@@ -56,7 +57,8 @@ struct xg_column {
 	const char *name;
 	enum xg_column_type type;
 	size_t offset, size;	/* of the field */
-	size_t valid;		/* of a blob: offset of the flag, an earlier column, without which it is not read; 0: none */
+	/* of a blob: offset of the flag, an earlier column, without which it is not read; 0: none */
+	size_t valid;
 };
 
 struct xg_columns {
@@ -70,7 +72,8 @@ struct xg_columns {
 #define XG_FIELD(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 
 /* SELECT all columns; TAIL is what follows them ("FROM guest WHERE uuid = ?"). */
-int xg_rows_select(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *tail, struct xg_err *err);
+int xg_rows_select(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *tail,
+		   struct xg_err *err);
 /* INTO: "INSERT INTO history"; MORE_NAMES, MORE_VALUES: ", added" and ", ?" behind the described columns', or "". */
 int xg_rows_insert(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *into,
 		   const char *more_names, const char *more_values, struct xg_err *err);
@@ -82,7 +85,8 @@ int xg_rows_next(struct xg_query *q, const struct xg_columns *c, void *row, stru
 /* The first one. -ENOENT; -EPROTO: another version's, what *ROW has is of no use. */
 int xg_rows_one(struct xg_query *q, const struct xg_columns *c, void *row, struct xg_err *err);
 /* All of them, 65,536 at most; *RET_ROWS is the caller's to free(). -EPROTO, -ENOMEM. */
-int xg_rows_list(struct xg_query *q, const struct xg_columns *c, void **ret_rows, size_t *ret_count, struct xg_err *err);
+int xg_rows_list(struct xg_query *q, const struct xg_columns *c, void **ret_rows, size_t *ret_count,
+		 struct xg_err *err);
 
 /* The same; *RET is a pointer to what a row is. */
 #define xg_rows_all(q, c, ret, ret_count, err) ({					\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Drivers of devices that read and write the guest's pages themselves, against models of those devices: an NVMe queue pair
- * and a virtio split queue, written from their specifications, byte by byte, so that they share no mistake with the
- * descriptions. A model checks what it is given as a strict device would.
+ * Drivers of devices that read and write the guest's pages themselves, against models of those devices: an NVMe queue
+ * pair and a virtio split queue, written from their specifications, byte by byte, so that they share no mistake with
+ * the descriptions. A model checks what it is given as a strict device would.
  */
 #include <check.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define VIRTIO XG_BUILDDIR "/guest-stubs/drivers/virtio-blk-paravirtual.o"
 #define ALL_FLAGS (XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD)
 #define VIRTIO_NEEDS (UINT64_C(1) << 32 | UINT64_C(1) << 28)
-/* ---- Numbers in memory --------------------------------------------------------------------------------------------- */
+/* ---- Numbers in memory ------------------------------------------------------------------------------------------- */
 
 static uint64_t get(const void *p, size_t at, size_t bytes)
 {
@@ -39,7 +39,7 @@ static void *bus(uint64_t address)
 	return (void *)(uintptr_t)address;
 }
 
-/* ---- What both models do with the disk ----------------------------------------------------------------------------- */
+/* ---- What both models do with the disk --------------------------------------------------------------------------- */
 
 struct model {
 	struct fake_guest *g;
@@ -67,7 +67,7 @@ static void discard(struct model *m, uint64_t sector, uint64_t sectors)
 	m->discards++;
 }
 
-/* ---- NVMe ---------------------------------------------------------------------------------------------------------- */
+/* ---- NVMe -------------------------------------------------------------------------------------------------------- */
 
 /* The queue's id is q + 1: id 0 is the admin queue's. Doorbells of 4 bytes with a stride of 8. */
 static uint32_t nvme_doorbell(const struct model *m, unsigned int which)
@@ -163,7 +163,7 @@ static unsigned int nvme_serve(struct model *m)
 	return n;
 }
 
-/* ---- virtio -------------------------------------------------------------------------------------------------------- */
+/* ---- virtio ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t *ring_of(struct model *m)
 {
@@ -246,7 +246,7 @@ static unsigned int virtio_serve(struct model *m)
 	return n;
 }
 
-/* ---- The drivers as rows ------------------------------------------------------------------------------------------- */
+/* ---- The drivers as rows ----------------------------------------------------------------------------------------- */
 
 static const struct driver {
 	const char *image, *device;
@@ -287,7 +287,7 @@ static struct fake_guest *opened(const struct driver *d, uint32_t queues, uint32
 	return g;
 }
 
-/* ---- Requests ------------------------------------------------------------------------------------------------------ */
+/* ---- Requests ---------------------------------------------------------------------------------------------------- */
 
 struct io {
 	struct xg_request req;
@@ -296,7 +296,10 @@ struct io {
 	uint32_t nr_pages;
 };
 
-/* BYTES from OFFSET in the first page on, as many pages as that takes, each a segment; page after page backwards in memory. */
+/*
+ * BYTES from OFFSET in the first page on, as many pages as that takes, each a segment; page after page backwards in
+ * memory.
+ */
 static struct io *io_new(uint16_t op, uint32_t tag, uint64_t sector, uint32_t offset, uint32_t bytes, uint8_t fill)
 {
 	struct io *io = calloc(1, sizeof(*io));
@@ -346,7 +349,7 @@ static void expect_done(struct model *m, int status)
 	ck_assert_int_eq(fake_in_flight(m->g, m->q), 0);
 }
 
-/* ---- Tests --------------------------------------------------------------------------------------------------------- */
+/* ---- Tests ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(note_says_what_it_is)
 {
@@ -727,8 +730,10 @@ START_TEST(features_decide)
 {
 	static const struct { uint64_t features; int rc; } rows[] = {
 		{ VIRTIO_NEEDS, 0 }, { VIRTIO_NEEDS | 1u << 6 | 1u << 9 | 1u << 13, 0 }, { 0, -XG_E_NOTSUPP },
-		{ UINT64_C(1) << 32, -XG_E_NOTSUPP }, { 1u << 28, -XG_E_NOTSUPP }, { VIRTIO_NEEDS | 1u << 29, -XG_E_NOTSUPP },
-		{ VIRTIO_NEEDS | UINT64_C(1) << 34, -XG_E_NOTSUPP }, { VIRTIO_NEEDS | UINT64_C(1) << 38, -XG_E_NOTSUPP },
+		{ UINT64_C(1) << 32, -XG_E_NOTSUPP }, { 1u << 28, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | 1u << 29, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | UINT64_C(1) << 34, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | UINT64_C(1) << 38, -XG_E_NOTSUPP },
 	};
 	size_t i;
 

@@ -391,7 +391,8 @@ END_TEST
 START_TEST(parts_of_pages)
 {
 	static const struct { uint32_t n, offset, bytes; } rows[] = {
-		{ 1, 0, 512 }, { 1, 3584, 512 }, { 3, 512, 1024 }, { 11, 1536, 2560 }, { 12, 512, 3584 }, { 40, 3584, 512 },
+		{ 1, 0, 512 }, { 1, 3584, 512 }, { 3, 512, 1024 }, { 11, 1536, 2560 }, { 12, 512, 3584 },
+		{ 40, 3584, 512 },
 	};
 	struct fake_guest *g;
 	size_t i;
@@ -778,13 +779,16 @@ END_TEST
 /* ---- A backend that lies ------------------------------------------------------------------------------------- */
 
 enum lie {
-	LIE_ID_TOO_LARGE, LIE_ID_PAST, LIE_ID_HUGE, LIE_ID_FREE, LIE_TWICE, LIE_OPERATION, LIE_INDIRECT_OPERATION, LIE_AHEAD, LIE_FAR_AHEAD,
+	LIE_ID_TOO_LARGE, LIE_ID_PAST, LIE_ID_HUGE, LIE_ID_FREE, LIE_TWICE, LIE_OPERATION, LIE_INDIRECT_OPERATION,
+	LIE_AHEAD, LIE_FAR_AHEAD,
 	LIE_BACKWARDS, LIE_UNCOMMITTED, LIE_KEEPS_PAGES, LIES,
 };
 
 static const char *const lie_says[LIES] = {
-	[LIE_ID_TOO_LARGE] = "nobody made", [LIE_ID_PAST] = "nobody made", [LIE_ID_HUGE] = "nobody made", [LIE_ID_FREE] = "nobody made",
-	[LIE_TWICE] = "nobody made", [LIE_OPERATION] = "another operation", [LIE_INDIRECT_OPERATION] = "another operation",
+	[LIE_ID_TOO_LARGE] = "nobody made", [LIE_ID_PAST] = "nobody made", [LIE_ID_HUGE] = "nobody made",
+	[LIE_ID_FREE] = "nobody made",
+	[LIE_TWICE] = "nobody made", [LIE_OPERATION] = "another operation",
+	[LIE_INDIRECT_OPERATION] = "another operation",
 	[LIE_AHEAD] = "more responses", [LIE_FAR_AHEAD] = "more responses", [LIE_BACKWARDS] = "more responses",
 	[LIE_UNCOMMITTED] = "more responses", [LIE_KEEPS_PAGES] = "still holds pages",
 };

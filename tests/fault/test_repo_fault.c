@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The repository's writers killed, and failing, at each of their fault points: what is there then is the old state or the
- * new one, and the next writer goes on as if nothing had been.
+ * The repository's writers killed, and failing, at each of their fault points: what is there then is the old state or
+ * the new one, and the next writer goes on as if nothing had been.
  */
 #include <check.h>
 #include <signal.h>
@@ -178,7 +178,8 @@ START_TEST(killed_it_is_old_or_new)
 
 	old_state();
 	status = run_with("kill", points[_i].point, points[_i].run);
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: never got there: %d", points[_i].point, status);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: never got there: %d", points[_i].point,
+		      status);
 	rows_are_whole(points[_i].rows);
 	finished(_i);
 }

@@ -88,8 +88,8 @@ START_TEST(one_driver_serves_after_a_failure)
 		fake_strike(n, false);
 		rc = rows[_i].operation(&err);
 		fake_host->strike_at = 0;
-		ck_assert_msg(rc == 0 || (err.code == -rc && err.text[0]), "%s: %d, but code %d '%s'", fake_host->struck_at,
-			      rc, err.code, err.text);
+		ck_assert_msg(rc == 0 || (err.code == -rc && err.text[0]), "%s: %d, but code %d '%s'",
+			      fake_host->struck_at, rc, err.code, err.text);
 		if (!fake_host->struck)
 			break;
 		fake_host->stuck = false;

@@ -143,7 +143,8 @@ static void map_one(struct fake_linux *f, struct gva addr, size_t page, unsigned
 		if (!*entry) {
 			if (f->next_table == FAKE_LINUX_FREE)
 				abort();
-			*entry = fake_linux_frame(f, FAKE_LINUX_TABLES + f->next_table++).n << XG_PAGE_SHIFT | P | RW | USER | AD;
+			*entry = fake_linux_frame(f, FAKE_LINUX_TABLES + f->next_table++).n << XG_PAGE_SHIFT | P | RW |
+				 USER | AD;
 		}
 		table = table_of(f, *entry);
 	}

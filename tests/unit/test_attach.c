@@ -142,7 +142,8 @@ START_TEST(dry_run_changes_nothing)
 	OK(attach);
 	/* Only what would be done: the personality is there. */
 	ck_assert_str_eq(rig.steps, "make the xenstore areas; start the backend; allocate the window; "
-			 "install the driver; open the driver; connect the backend; announce the driver; add the disk; record");
+			 "install the driver; open the driver; connect the backend; announce the driver; "
+			 "add the disk; record");
 	strcpy(rig.spec.vdev, "xvdb");
 	OK(detach);
 	OK(detach_by_force);
@@ -245,7 +246,8 @@ static void driver_with(const char *old, const char *new)
 	uint8_t *image;
 	size_t size;
 
-	snprintf(notes, sizeof(notes), "%.*s%s%s", (int)(at - rig_driver_notes), rig_driver_notes, new, at + strlen(old));
+	snprintf(notes, sizeof(notes), "%.*s%s%s", (int)(at - rig_driver_notes), rig_driver_notes, new,
+		 at + strlen(old));
 	image = rig_driver(notes, &size);
 	rig_image_write("blkif-virtual.o", image, size);
 	free(image);
@@ -707,7 +709,8 @@ static const struct {
 	int rc;
 	const char *says;
 } headers[] = {
-#define FIELD(f, value, rc, says) { #f, offsetof(struct xg_core_header, f), sizeof(((struct xg_core_header *)0)->f), value, rc, says }
+#define FIELD(f, value, rc, says) \
+	{ #f, offsetof(struct xg_core_header, f), sizeof(((struct xg_core_header *)0)->f), value, rc, says }
 	FIELD(magic, 0, -ESTALE, "no personality at"),
 	FIELD(window_va, 1, -ESTALE, "no personality at"),
 	FIELD(text_pages, 0, -ESTALE, "no personality at"),
@@ -869,8 +872,8 @@ START_TEST(offer_that_makes_no_sense_is_refused)
 	char offer[200];
 
 	/* The first of a name counts. */
-	snprintf(offer, sizeof(offer), "ready %s=%s sectors=2048 sector-size=%s physical-sector-size=4096", offers[_i].name,
-		 offers[_i].value, large ? "4096" : "512");
+	snprintf(offer, sizeof(offer), "ready %s=%s sectors=2048 sector-size=%s physical-sector-size=4096",
+		 offers[_i].name, offers[_i].value, large ? "4096" : "512");
 	ck_assert_int_eq(xg_connect_params(offer, 4, &params, &err), offers[_i].rc);
 	ck_assert_msg(strstr(err.text, offers[_i].says) != NULL, "%s", err.text);
 }
@@ -878,7 +881,8 @@ END_TEST
 
 START_TEST(offer_is_bounded_by_what_we_can)
 {
-	static const char offer[] = "ready sectors=2048 physical-sector-size=4096 info=4 feature-flush-cache=1 feature-discard=1 "
+	static const char offer[] =
+		"ready sectors=2048 physical-sector-size=4096 info=4 feature-flush-cache=1 feature-discard=1 "
 		"feature-max-indirect-segments=4096 multi-queue-max-queues=64 max-ring-page-order=4";
 	struct xg_block_params p;
 
@@ -1227,7 +1231,9 @@ START_TEST(module_that_is_not_there_is_told_of)
 }
 END_TEST
 
-/* The personality that is there is made to look as if its owner had loaded it; its allocator gives windows elsewhere. */
+/*
+ * The personality that is there is made to look as if its owner had loaded it; its allocator gives windows elsewhere.
+ */
 START_TEST(module_that_gives_windows_outside_its_room_is_refused)
 {
 	const struct fake_window *w;

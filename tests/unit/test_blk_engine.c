@@ -364,7 +364,8 @@ END_TEST
 
 START_TEST(flush_and_discard)
 {
-	union xg_blkif_request w = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 8, 1, 1), f = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
+	union xg_blkif_request w = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 8, 1, 1),
+			       f = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
 	union xg_blkif_request d = { .discard = { .operation = XG_BLKIF_OP_DISCARD, .id = 77, .sector_number = 8,
 						  .nr_sectors = 8 } };
 	uint8_t disk[4096], zero[4096] = { 0 };
@@ -420,7 +421,8 @@ START_TEST(more_than_the_pool_holds)
 	setup(places[_i], true, true);
 	for (q = 0; q < QUEUES; q++) {
 		for (i = 0; i < 128; i++) {
-			union xg_blkif_request r = indirect(XG_BLKIF_OP_WRITE, i % 8 * 512, 64, 1 + q * 128 + i, 1000 + i);
+			union xg_blkif_request r =
+				indirect(XG_BLKIF_OP_WRITE, i % 8 * 512, 64, 1 + q * 128 + i, 1000 + i);
 
 			guest_put(q, &r);
 		}

@@ -25,8 +25,13 @@ static union xg_blkif_request valid_rw(uint8_t operation)
 
 	memset(&r, 0, sizeof(r));
 	r.rw = (struct xg_blkif_rw){
-		.operation = operation, .nr_segments = 2, .handle = 51728, .id = 0x1122334455667788, .sector_number = 100,
-		.seg = { { .gref = 8, .first_sect = 0, .last_sect = 7 }, { .gref = 9, .first_sect = 2, .last_sect = 5 } },
+		.operation = operation,
+		.nr_segments = 2,
+		.handle = 51728,
+		.id = 0x1122334455667788,
+		.sector_number = 100,
+		.seg = { { .gref = 8, .first_sect = 0, .last_sect = 7 },
+			 { .gref = 9, .first_sect = 2, .last_sect = 5 } },
 	};
 	return r;
 }

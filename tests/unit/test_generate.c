@@ -34,7 +34,8 @@ static const char script[] =
 	"'') cp $here/given $out ;;\n"
 	"slow) sleep 0.3; cp $here/given $out ;;\n"
 	"headers) echo noise >&2\n"
-	"	echo 'xengraft-gen: no headers for R; on Debian they are in the package linux-headers-R' >&2; exit 1 ;;\n"
+	"	echo 'xengraft-gen: no headers for R; on Debian they are in the package linux-headers-R' >&2; exit 1 "
+	";;\n"
 	"silent) exit 3 ;;\n"
 	"escape) printf 'xengraft-build-image: \\033[31m%02000d\\n' 7 >&2; exit 1 ;;\n"
 	"hang) echo $$ >$here/pid; touch $TMPDIR/half; sleep 100 & wait ;;\n"
@@ -185,8 +186,8 @@ START_TEST(personality_is_made_once_and_found_then)
 	OK(attach);
 	attached();
 	ck_assert_ptr_nonnull(strstr(rig.steps, "find the personality; generate the personality; inspect the guest; "));
-	snprintf(wanted, sizeof(wanted), "generated personality linux-%s 0.1, signed with this host's key and added to ",
-		 FAKE_RELEASE);
+	snprintf(wanted, sizeof(wanted),
+		 "generated personality linux-%s 0.1, signed with this host's key and added to ", FAKE_RELEASE);
 	ck_assert_msg(strstr(rig.notices, wanted) != NULL, "%s", rig.notices);
 	ck_assert_uint_eq(strlen(strstr(rig.notices, "sha256 ") + 7), 64);
 	ck_assert_uint_eq(lines("asked", asked, sizeof(asked)), 1);
@@ -364,7 +365,8 @@ static const struct {
 	{ NULL, "nothing", -ENOENT, "out.o", true },
 	{ NULL, "text", -ENOEXEC, "out.o", true },
 	{ NULL, "link", -ENOEXEC, "out.o", true },
-	{ another_build, "", -ENOEXEC, "of this host is the build ff112233, the guest's is 00112233: a kernel of", true },
+	{ another_build, "", -ENOEXEC, "of this host is the build ff112233, the guest's is 00112233: a kernel of",
+	  true },
 	{ another_release, "", -ENOEXEC, "the generator made one for release 6.1.1-test", true },
 	{ a_driver_instead, "", -ENOEXEC, "the generator made a driver", true },
 };
@@ -500,7 +502,8 @@ END_TEST
 
 static const char *const points[] = {
 	"generate: begun", "generate: made", "generate: staged", "repo add: file written", "repo add: on the disk",
-	"repo add: signatures renamed", "repo add: renamed", "repo add: rows written", "repo add: committed", "generate: added",
+	"repo add: signatures "
+	"renamed", "repo add: renamed", "repo add: rows written", "repo add: committed", "generate: added",
 };
 
 static int attach_in_child(void)

@@ -18,7 +18,9 @@
 
 static struct xg_guest_info info(enum xg_guest_type type)
 {
-	return (struct xg_guest_info){ .domid = 3, .name = "g", .type = type, .vcpus = 2, .pages = PAGES, .uuid = { 9 } };
+	return (struct xg_guest_info){
+		.domid = 3, .name = "g", .type = type, .vcpus = 2, .pages = PAGES, .uuid = { 9 }
+	};
 }
 
 static uint8_t *shared_memory(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Grants that stay (guest-stubs/linux/kept.c, grants.c): the table against a plain list, and what the personality makes of
- * it, in a kernel made of a few functions here and a backend that maps, keeps and drops as it likes.
+ * Grants that stay (guest-stubs/linux/kept.c, grants.c): the table against a plain list, and what the personality makes
+ * of it, in a kernel made of a few functions here and a backend that maps, keeps and drops as it likes.
  */
 #include <check.h>
 #include <stdbool.h>

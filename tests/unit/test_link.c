@@ -337,10 +337,12 @@ static const struct {
 	{ R_X86_64_PC32, "printk", INT64_C(0x3f9899b7) - 0x80000000, 8, ENOEXEC, "is out of reach" },
 	{ R_X86_64_PC32, "printk", INT64_C(0x3f9899b8) + 0x80000000, 8, ENOEXEC, "is out of reach" },
 	{ R_X86_64_PLT32, "direct_map", -4, 8, ENOEXEC, "relocation R_X86_64_PLT32 at .text+0x8: direct_map" },
-	{ R_X86_64_64, "printk", 0, 25, ENOEXEC, "relocation R_X86_64_64 at .text+0x19 ends past the section's 32 bytes" },
+	{ R_X86_64_64, "printk", 0, 25, ENOEXEC,
+	  "relocation R_X86_64_64 at .text+0x19 ends past the section's 32 bytes" },
 	{ R_X86_64_PC32, "printk", 0, 29, ENOEXEC, "at .text+0x1d ends past the section's 32 bytes" },
 	{ R_X86_64_PC32, "printk", -4, 7, ENOEXEC, "at .text+0x7 (printk) patches bytes that are not zero" },
-	{ R_X86_64_GOTPCREL, "printk", -4, 8, ENOTSUP, "relocation R_X86_64_GOTPCREL at .text+0x8 (printk) is not supported" },
+	{ R_X86_64_GOTPCREL, "printk", -4, 8, ENOTSUP,
+	  "relocation R_X86_64_GOTPCREL at .text+0x8 (printk) is not supported" },
 	{ R_X86_64_REX_GOTPCRELX, "printk", -4, 8, ENOTSUP, "R_X86_64_REX_GOTPCRELX" },
 	{ R_X86_64_16, "printk", 0, 8, ENOTSUP, "R_X86_64_16" },
 	{ R_X86_64_TPOFF32, "printk", 0, 8, ENOTSUP, "relocation of type 23 at .text+0x8 (printk) is not supported" },
@@ -509,7 +511,8 @@ START_TEST(return_goes_where_the_kernel_chose)
 	size_t n = returns[_i].opcode_size;
 	int32_t rel;
 
-	open_object(branch_object(returns[_i].opcode, n, "__x86_return_thunk", _i % 2 ? R_X86_64_PLT32 : R_X86_64_PC32));
+	open_object(branch_object(returns[_i].opcode, n, "__x86_return_thunk",
+				  _i % 2 ? R_X86_64_PLT32 : R_X86_64_PC32));
 	bench.resolver.return_thunk = XG_GVA(returns[_i].choice);
 	if (returns[_i].refused) {
 		link_fails(ENOTSUP, returns[_i].refused);
@@ -653,7 +656,8 @@ static const struct {
 	{ ".data..percpu", SHF_WRITE, "section .data..percpu is refused: per-CPU variables" },
 	{ ".data..percpu..shared_aligned", SHF_WRITE, "section .data..percpu..shared_aligned is refused" },
 	{ ".init.text", SHF_EXECINSTR, "section .init.text is refused: nobody would run it" },
-	{ ".init.data", SHF_WRITE, "section .init.data is refused" }, { ".exit.text", SHF_EXECINSTR, "section .exit.text" },
+	{ ".init.data", SHF_WRITE, "section .init.data is refused" },
+	{ ".exit.text", SHF_EXECINSTR, "section .exit.text" },
 	{ ".initcall6.init", 0, "section .initcall6.init is refused" },
 	{ ".init_array", SHF_WRITE, "section .init_array is refused: constructors would not run" },
 	{ ".ctors", SHF_WRITE, "section .ctors is refused" }, { ".fini_array.5", SHF_WRITE, "section .fini_array.5" },
@@ -695,8 +699,8 @@ START_TEST(section_passes_when_empty_or_not_loaded)
 {
 	struct elfb *b = elfb_new();
 
-	section(b, section_rows[_i].name, section_rows[_i].flags & ~(uint64_t)(SHF_EXECINSTR | SHF_TLS | SHF_COMPRESSED),
-		1, 0);
+	section(b, section_rows[_i].name,
+		section_rows[_i].flags & ~(uint64_t)(SHF_EXECINSTR | SHF_TLS | SHF_COMPRESSED), 1, 0);
 	elfb_section(b, section_rows[_i].name, SHT_PROGBITS, 0, 1, ones, 8);
 	open_object(b);
 	link_ok();
@@ -708,7 +712,8 @@ static const struct {
 	uint64_t flags;
 	bool text;
 } loaded[] = {
-	{ ".text", SHF_EXECINSTR, true }, { ".text.unlikely", SHF_EXECINSTR, true }, { ".text..x", SHF_EXECINSTR, true },
+	{ ".text", SHF_EXECINSTR, true }, { ".text.unlikely", SHF_EXECINSTR, true },
+	{ ".text..x", SHF_EXECINSTR, true },
 	{ ".noinstr.text", SHF_EXECINSTR, true }, { ".sched.text", SHF_EXECINSTR, true }, { ".rodata", 0, true },
 	{ ".rodata.cst16", SHF_MERGE, true }, { ".rodata", SHF_WRITE, false }, { ".data", SHF_WRITE, false },
 	{ ".data.once", SHF_WRITE, false }, { ".data..once", SHF_WRITE, false }, { ".data.rel.ro", SHF_WRITE, false },

@@ -161,7 +161,8 @@ START_TEST(what_stands_between_is_bounded)
 	struct xg_signature sig;
 
 	ck_assert(!xg_signature_parse(U B64_74 "\n" T B64_64, strlen(U B64_74 "\n" T B64_64), &sig, &err));
-	ck_assert(!xg_signature_parse(U B64_74 "\r\n" T B64_64 "\r\n", strlen(U B64_74 "\r\n" T B64_64 "\r\n"), &sig, &err));
+	ck_assert(!xg_signature_parse(U B64_74 "\r\n" T B64_64 "\r\n", strlen(U B64_74 "\r\n" T B64_64 "\r\n"), &sig,
+				      &err));
 	memset(text, 'x', sizeof(text));
 	ck_assert_int_eq(xg_signature_parse(text, XG_MINISIGN_MAX + 1, &sig, &err), -EBADMSG);
 	ck_assert_ptr_nonnull(strstr(err.text, "of 10241 bytes, at most 10240"));
@@ -194,7 +195,8 @@ static const struct {
 	{ "keys.d/x.pub", "anything\n", 0644, -EBADMSG, "x.pub: line 1 of the public key" },
 	{ "keys.d/x.pub", public_key, 0666, -EPERM, "x.pub may be written by others than root" },
 	{ "keys.d/x.pub", public_key, 0664, -EPERM, "x.pub may be written by others than root" },
-	{ "revoked", "# nothing\n\nkey 0123456789ABCDEF  lost  \nimage " REPO_BUILD "012345670123456701234567 bad\n", 0644, 0, "" },
+	{ "revoked", "# nothing\n\nkey 0123456789ABCDEF  lost  \nimage " REPO_BUILD "012345670123456701234567 bad\n",
+	  0644, 0, "" },
 	{ "revoked", "key 0123456789abcdef\n", 0644, -EINVAL, "revoked:1: expected" },
 	{ "revoked", "# x\nimage 0123\n", 0644, -EINVAL, "revoked:2: expected" },
 	{ "revoked", "driver x\n", 0644, -EINVAL, "revoked:1: expected" },

@@ -94,7 +94,8 @@ START_TEST(ranges)
 	ck_assert(!xg_note_fits_release(&n, "6.13"));
 	ck_assert(!xg_note_fits_release(&n, "5.10.0"));
 	ck_assert(xg_note_fits_build(&n, "") && xg_note_fits_build(&n, "00"));
-	ck_assert(xg_note_fits_abi(&n, 1) && xg_note_fits_abi(&n, 3) && !xg_note_fits_abi(&n, 4) && !xg_note_fits_abi(&n, 0));
+	ck_assert(xg_note_fits_abi(&n, 1) && xg_note_fits_abi(&n, 3) && !xg_note_fits_abi(&n, 4) &&
+		  !xg_note_fits_abi(&n, 0));
 	ck_assert_msg(read_note(PERSONALITY, &n, &err) == 0, "%s", err.text);
 	ck_assert_uint_eq(n.abi_last, 1);
 	ck_assert(xg_note_fits_release(&n, "6.1.0-56-amd64") && !xg_note_fits_release(&n, "6.1.0-56-amd64x"));
@@ -254,10 +255,13 @@ static uint32_t *words_of(uint8_t *image)
 
 #define ROWS								\
 	ROW(renamed, elfb_section_header(image, ".note.xengraft")->sh_name += 1, "no section .note.xengraft")	\
-	ROW(no_note, elfb_section_header(image, ".note.xengraft")->sh_type = SHT_PROGBITS, "has type 1, not a note")	\
-	ROW(header_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 11, "the note's 11 bytes are too few")	\
+	ROW(no_note, elfb_section_header(image, ".note.xengraft")->sh_type = SHT_PROGBITS, \
+	    "has type 1, not a note") \
+	ROW(header_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 11, \
+	    "the note's 11 bytes are too few") \
 	ROW(empty, elfb_section_header(image, ".note.xengraft")->sh_size = 0, "the note's 0 bytes are too few")	\
-	ROW(name_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 20, "the note's name is not xengraft")	\
+	ROW(name_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 20, \
+	    "the note's name is not xengraft") \
 	ROW(name_size, words_of(image)[0] = 8, "the note's name has 8 bytes, not 9")	\
 	ROW(name_size_wraps, words_of(image)[0] = UINT32_MAX, "the note's name has 4294967295 bytes")	\
 	ROW(name, ((char *)words_of(image))[12] = 'X', "the note's name is not xengraft")	\

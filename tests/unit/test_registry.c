@@ -31,7 +31,9 @@ static void setup(void)
 	xg_oci_describe(bytes, sizeof(bytes) - 1, "", &blob);
 	snprintf(log_path, sizeof(log_path), "%s/log", dir);
 	snprintf(part_path, sizeof(part_path), "%s/part-%s", dir, blob.digest);
-	fake = (struct fake_registry){ .blob = bytes, .manifest = "{\"schemaVersion\":2,\"manifests\":[]}", .log = log_path };
+	fake = (struct fake_registry){ .blob = bytes,
+				       .manifest = "{\"schemaVersion\":2,\"manifests\":[]}",
+				       .log = log_path };
 	strcpy(fake.blob_digest, blob.digest);
 	setenv("HOME", dir, 1);
 	unsetenv("XDG_RUNTIME_DIR");

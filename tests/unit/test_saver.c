@@ -59,7 +59,9 @@ static const struct {
 /* As they lie in a process's memory: this one's. */
 START_TEST(words_are_read_and_told_apart)
 {
-	const char *argv[] = { "/x/libxl-save-helper", words[_i].second, "9", "-1", words[_i].fifth, "1", "2", "0", NULL };
+	const char *argv[] = {
+		"/x/libxl-save-helper", words[_i].second, "9", "-1", words[_i].fifth, "1", "2", "0", NULL
+	};
 	struct xgd_saver_words got;
 	uint32_t domid = 0;
 

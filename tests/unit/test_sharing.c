@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who may have a target beside whom (dom0-tools/ops/claims.c), whose a disk's mode is, and what was detached by hand: on a
- * fake host.
+ * Who may have a target beside whom (dom0-tools/ops/claims.c), whose a disk's mode is, and what was detached by hand:
+ * on a fake host.
  */
 #include <check.h>
 #include <stdio.h>

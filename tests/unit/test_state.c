@@ -57,7 +57,8 @@ static struct xg_guest_row guest_row(const char *uuid, uint32_t domid)
 	struct xg_guest_row row = {
 		.domid = domid, .name = "guest 'one' \xc3\xa9 %s; DROP TABLE guest; --",
 		.os = {
-			.name = "linux", .release = "6.1.0-56-amd64", .build_id = "0123456789abcdef0123456789abcdef01234567",
+			.name = "linux", .release = "6.1.0-56-amd64",
+			.build_id = "0123456789abcdef0123456789abcdef01234567",
 			.arch = "x86_64", .vmcoreinfo = { UINT64_C(0xfedcba9876543210) }, .vmcoreinfo_bytes = 3263,
 			.root = { 0x1610 }, .levels = 5, .phys_base = -UINT64_C(0x1000000), .kaslr_offset = 0x2a000000,
 			.symbols = 94266,
@@ -94,9 +95,18 @@ static struct xg_device_row device_row(const char *uuid, uint32_t devid)
 static struct xg_operation_row operation_row(const char *uuid, uint32_t devid)
 {
 	struct xg_operation_row row = {
-		.domid = 5, .devid = devid, .verb = "attach", .step = "enter the guest", .steps = 3, .getting_in = true,
-		.plan = { .cave = { 0xffffffff81e00200 }, .cave_bytes = XG_CAVE_BYTES_MAX, .handler = 0xffffffff81777777 },
-		.pid = 4242, .since = 1234567890,
+		.domid = 5,
+		.devid = devid,
+		.verb = "attach",
+		.step = "enter the guest",
+		.steps = 3,
+		.getting_in = true,
+		.plan = {
+			.cave = { 0xffffffff81e00200 }, .cave_bytes = XG_CAVE_BYTES_MAX,
+			.handler = 0xffffffff81777777,
+		},
+		.pid = 4242,
+		.since = 1234567890,
 	};
 
 	snprintf(row.uuid, sizeof(row.uuid), "%s", uuid);
@@ -361,7 +371,9 @@ static void database_of_version_1(void)
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
 		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"
 		" levels, phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version)"
-		" VALUES('" UUID_A "', 5, 'old', 'linux', '6.1', '', 'x86_64', 1, 2, 3, 4, 0, 0, 0, 4096, 2, 1, 'd', '0.1');"
+		""
+		" VALUES('" UUID_A "', 5, 'old', 'linux', '6.1', '', 'x86_64', 1, 2, 3, 4, 0, 0, 0, 4096,"
+		" 2, 1, 'd', '0.1');"
 		"PRAGMA user_version = 1");
 }
 

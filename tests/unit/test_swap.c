@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dom0-tools/ops/swap.c and hotswap/swap.c on a fake host: what a swap leaves, what is refused, what a backend or a guest
- * can do wrong, and what is on record afterwards.
+ * dom0-tools/ops/swap.c and hotswap/swap.c on a fake host: what a swap leaves, what is refused, what a backend or a
+ * guest can do wrong, and what is on record afterwards.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -194,7 +194,8 @@ END_TEST
 START_TEST(new_backend_that_fails_costs_nothing)
 {
 	static const struct { const char *mode, *says; } rows[] = {
-		{ "error", "the target is on fire" }, { "babble", "who are you?" }, { "die", "ended before it was ready" },
+		{ "error", "the target is on fire" }, { "babble", "who are you?" },
+		{ "die", "ended before it was ready" },
 		{ "refuse", "ring of the wrong colour" },
 	};
 
