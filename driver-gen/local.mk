@@ -11,7 +11,8 @@ driver_gen_libxggen_a_SOURCES = \
 bin_PROGRAMS += driver-gen/xengraft-gen
 driver_gen_xengraft_gen_SOURCES = \
 	driver-gen/catalogue.c driver-gen/catalogue.h driver-gen/compile.c driver-gen/compile.h driver-gen/main.c
-driver_gen_xengraft_gen_CPPFLAGS = $(AM_CPPFLAGS) -DXG_STUBSDIR='"$(stubsdir)"' -DXG_DESCRIPTIONSDIR='"$(descriptionsdir)"'
+driver_gen_xengraft_gen_CPPFLAGS = $(AM_CPPFLAGS) -DXG_STUBSDIR='"$(stubsdir)"' \
+	-DXG_DESCRIPTIONSDIR='"$(descriptionsdir)"'
 driver_gen_xengraft_gen_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 driver_gen_xengraft_gen_LDADD = driver-gen/libxggen.a lib/base/libxgbase.a $(JSON_LIBS)
 

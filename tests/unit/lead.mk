@@ -105,7 +105,8 @@ tests_fault_test_attach_fault_CFLAGS = $(XG_TEST_CFLAGS)
 tests_fault_test_attach_fault_LDFLAGS = $(XG_RIG_LINKING) $(XG_FAULT_LINKING)
 tests_fault_test_attach_fault_LDADD = $(XG_RIG_LIBS)
 
-# In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand times.
+# In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand
+# times.
 check_PROGRAMS += tests/lib/xengraft-backend-fake
 tests_lib_xengraft_backend_fake_SOURCES = tests/lib/fake_backend.c
 tests_lib_xengraft_backend_fake_CFLAGS = $(XG_CFLAGS)
