@@ -65,7 +65,7 @@ static const struct xg_command_row commands[] = {
 	  "All disks of the guests named, or of all guests, whose driver is another one than the images have now.\n"
 	  "-t, --timeout MS  as for swap\n-j, --json        what was done, as a JSON array", xg_cmd_upgrade, false },
 	{ "withdraw", "GUEST [--forget]", "Take xengraft's personality out of a guest that has no disk of it left",
-	  "Detaching the last disk leaves the personality (20 KiB and a sleeping thread) in the guest, so that\n"
+	  "Detaching the last disk leaves the personality (28 KiB and a sleeping thread) in the guest, so that\n"
 	  "the next attach is quick. This removes it.\n"
 	  "-F, --forget  give up what cannot be undone (another version's work): ends the guest's disks, forgets it;\n"
 	  "              what is in the guest stays there, useless, until it boots anew. Also of a guest that is away: by\n"
