@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * How fast is the repository? Adds many images, resolves among them, cold (opened anew) and warm, and asks
- * `modprobe -R` to resolve an alias of this machine's own modules.alias beside it. Run by `make bench-repo`; argument: how many
- * images.
+ * `modprobe -R` to resolve an alias of this machine's own modules.alias beside it. Run by `make bench-repo`; argument:
+ * how many images.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -271,7 +271,8 @@ static void copies(int from, int count)
 	for (i = from; i < from + count; i++) {
 		snprintf(sql, sizeof(sql), "INSERT INTO guest SELECT 'copy-%03d', domid, name, os, release, build_id,"
 			 " arch, vmcoreinfo, vmcoreinfo_bytes, root, levels, phys_base, kaslr_offset, symbols, va,"
-			 " text_pages, data_pages, digest, version, data_va, module, boot, %d FROM guest LIMIT 1", i, i);
+			 " text_pages, data_pages, digest, version, data_va, module, boot, %d FROM guest LIMIT 1",
+			 i, i);
 		(void)rig_ask(sql);
 	}
 }
