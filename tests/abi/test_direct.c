@@ -287,6 +287,12 @@ static struct fake_guest *opened(const struct driver *d, uint32_t queues, uint32
 	return g;
 }
 
+static void closed(struct fake_guest *g)
+{
+	fake_close(g);
+	fake_guest_free(g);
+}
+
 /* ---- Requests ---------------------------------------------------------------------------------------------------- */
 
 struct io {
@@ -440,8 +446,7 @@ START_TEST(flush_discard_and_fua)
 	trim.flags = XG_RQ_SECURE;
 	ck_assert_int_eq(fake_submit(g, 0, &trim), -XG_E_NOTSUPP);
 	io_free(w);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -466,8 +471,7 @@ START_TEST(one_slot_for_everything)
 		expect_done(&m, 0);
 		io_free(io);
 	}
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -499,8 +503,7 @@ START_TEST(full_queue_round_and_round)
 	for (i = 0; i < d->depth; i++)
 		io_free(io[i]);
 	io_free(more);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -517,8 +520,7 @@ START_TEST(requests_are_invisible_before_commit)
 	ck_assert_uint_eq(d->serve(&m), 1);
 	expect_done(&m, 0);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -535,8 +537,7 @@ START_TEST(each_queue_has_its_own_doorbells)
 		expect_done(&m, 0);
 	}
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -586,8 +587,7 @@ START_TEST(wrong_requests_are_refused)
 	run(&m, d, io);
 	expect_done(&m, 0);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -611,8 +611,7 @@ START_TEST(what_the_device_cannot_do_is_refused)
 	io->req.flags = XG_RQ_FUA;
 	ck_assert_int_eq(fake_submit(g, 0, &io->req), -XG_E_NOTSUPP);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -635,8 +634,7 @@ START_TEST(statuses_mean_something)
 		expect_done(&m, statuses[_i][i].means);
 	}
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -721,8 +719,7 @@ START_TEST(no_doorbell_where_none_is_wanted)
 	run(&m, &drivers[1], io);
 	ck_assert_uint_eq(get(g->doorbells, 8, 2), 2);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 

@@ -76,6 +76,17 @@ static const struct {
 
 #define ROWS ((int)XG_ARRAY_SIZE(rows))
 
+/* What could not be undone, or retired, is a matter of the next operation. */
+static void must_recover(int row)
+{
+	fake_host->stuck = false;
+	must_work(rig_recover, "recovery");
+	if (rows[row].again)
+		must_work(rows[row].again, rows[row].name);
+	must_be_attached();
+	take_away();
+}
+
 START_TEST(one_driver_serves_after_a_failure)
 {
 	unsigned int n;
@@ -92,13 +103,7 @@ START_TEST(one_driver_serves_after_a_failure)
 			      fake_host->struck_at, rc, err.code, err.text);
 		if (!fake_host->struck)
 			break;
-		fake_host->stuck = false;
-		/* What could not be undone, or retired, is a matter of the next operation. */
-		must_work(rig_recover, "recovery");
-		if (rows[_i].again)
-			must_work(rows[_i].again, rows[_i].name);
-		must_be_attached();
-		take_away();
+		must_recover(_i);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 60, "%u points", n);
@@ -113,12 +118,7 @@ START_TEST(one_driver_serves_after_a_kill)
 		rows[_i].from();
 		if (!killed_at(n, rows[_i].operation))
 			break;
-		fake_host->stuck = false;
-		must_work(rig_recover, "recovery");
-		if (rows[_i].again)
-			must_work(rows[_i].again, rows[_i].name);
-		must_be_attached();
-		take_away();
+		must_recover(_i);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 40, "%u points", n);

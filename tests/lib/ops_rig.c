@@ -602,23 +602,3 @@ pid_t __wrap_fork(void)
 	errno = EAGAIN;
 	return -1;
 }
-
-/* ---- In place of the C library's: nobody cuts the power here, and a slow disk would make seconds of it - */
-
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int syncfs(int fd)
-{
-	(void)fd;
-	return 0;
-}

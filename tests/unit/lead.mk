@@ -44,6 +44,7 @@ tests_unit_test_policy_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(
 tests_unit_test_stage1_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_stage1_LDADD = hotswap/libxghotswap.a $(XG_TEST_LIBS)
 
+tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/lib/no_sync.c
 tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/db/libxgdb.a lib/elf/libxgelf.a lib/base/libxgbase.a \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
@@ -58,6 +59,7 @@ XG_RIG_SOURCES = \
 	tests/lib/fake_host.c tests/lib/fake_host.h \
 	tests/lib/fake_linux.c tests/lib/fake_linux.h \
 	tests/lib/fake_store.c \
+	tests/lib/no_sync.c \
 	tests/lib/ops_check.c tests/lib/ops_check.h \
 	tests/lib/ops_rig.c tests/lib/ops_rig.h
 XG_RIG_LINKING = $(AM_LDFLAGS) \

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # push, pull, export, import: against Debian's docker-registry on the loopback, and read by skopeo.
 set -u
+# shellcheck source=tests/unit/says.sh
+. "${srcdir:-.}/tests/unit/says.sh"
 repo=$PWD/driver-repo/cli/xengraft-repo
 driver=$PWD/guest-stubs/drivers/blkif-virtual.o
 [ -x "$repo" ] && [ -r "$driver" ] || { echo "not built: $repo, $driver"; exit 99; }
@@ -14,18 +16,6 @@ trap 'kill $pids 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 99
 export HOME="$work" XDG_RUNTIME_DIR="$work"
 unset REGISTRY_AUTH_FILE XENGRAFT_FAULT http_proxy https_proxy
-failed=0
-fail() { echo "FAIL: $*"; failed=1; }
-
-says()
-{
-	wanted=$1 text=$2
-	shift 2
-	out=$("$@" 2>&1)
-	got=$?
-	[ $got = "$wanted" ] || fail "status $got, not $wanted: $*: $out"
-	case $out in *"$text"*) ;; *) fail "'$text' is not in what '$*' said: $out" ;; esac
-}
 
 # registry NAME [AUTH]: a registry of its own, on a port that is free; sets $port.
 registry()

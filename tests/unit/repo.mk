@@ -38,4 +38,5 @@ EXTRA_DIST += tests/fuzz/corpus/minisign tests/fuzz/corpus/note tests/fuzz/corpu
 
 # The program itself, as its users see it.
 dist_check_SCRIPTS += tests/unit/repo-cli.sh tests/unit/repo-oci.sh
+EXTRA_DIST += tests/unit/says.sh
 TESTS += tests/unit/repo-cli.sh tests/unit/repo-oci.sh

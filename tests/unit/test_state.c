@@ -530,19 +530,6 @@ ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t at)
 	return syscall(SYS_pwrite64, fd, buf, size, at);
 }
 
-/* Nobody cuts the power here, and a slow disk would make this test one of minutes. */
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
 #define FRAMES_BEFORE 3
 #define FRAMES_AFTER 9
 
