@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Starts the compiler and puts what it made in its place. Never leaves a half-made file under the name that was asked for:
- * it is written beside and renamed.
+ * Starts the compiler and puts what it made in its place. Never leaves a half-made file under the name that was asked
+ * for: it is written beside and renamed.
  */
 #include "driver-gen/compile.h"
 

@@ -29,8 +29,8 @@ void gen_work_drop(char **work);
 int gen_run(char *const argv[], const char *package, int quiet, struct xg_err *err);
 
 /*
- * Compiles SOURCE as a driver image to OUT, which appears whole or not at all. FLAGS: a file of the compiler's flags with
- * # comments, the one list there is of them. ABI: the folder of xengraft_abi.h. VERSION goes into the note.
+ * Compiles SOURCE as a driver image to OUT, which appears whole or not at all. FLAGS: a file of the compiler's flags
+ * with # comments, the one list there is of them. ABI: the folder of xengraft_abi.h. VERSION goes into the note.
  */
 int gen_compile_driver(const char *source, const char *flags, const char *abi, const char *version, int show,
 		       const char *out, struct xg_err *err);

@@ -198,8 +198,9 @@ const char *gen_device_needs(const struct gen_device *dev);
 uint32_t gen_device_entries(const struct gen_device *dev);
 
 /*
- * Writes the driver for MODE to OUT: SKELETON's text with the device's parts in it. OS and RELEASE, both or none, are whom it
- * is for alone, in its note. OUT_NAME is what #line calls the file that is being written. The caller looks at ferror(OUT).
+ * Writes the driver for MODE to OUT: SKELETON's text with the device's parts in it. OS and RELEASE, both or none, are
+ * whom it is for alone, in its note. OUT_NAME is what #line calls the file that is being written. The caller looks at
+ * ferror(OUT).
  */
 int gen_device_emit(const struct gen_device *dev, const char *mode, const char *os, const char *release,
 		    const char *skeleton,

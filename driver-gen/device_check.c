@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "driver-gen/parse.h"
+
 static const char *const op_names[GEN_OPS] = { "read", "write", "flush", "discard" };
 
 static uint32_t power_of_two_below(uint32_t n)
@@ -44,7 +46,7 @@ static void check_complete(struct gen_reader *r, const struct gen_device *dev)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++)
 		if (!rows[i].there)
 			gen_fail(r, dev->pos, "device %s does not say %s", dev->name, rows[i].what);
 }
@@ -183,8 +185,9 @@ static void check_same(struct gen_reader *r, const struct gen_device *dev)
 
 	for (c = dev->constants; dev->same && c; c = c->next)
 		if (c->opcode && c->value > 255)
-			gen_fail(r, c->pos, "opcode %s = %" PRIu64 " does not fit the 8 bits that an answer is compared with", c->name,
-				 c->value);
+			gen_fail(r, c->pos,
+				 "opcode %s = %" PRIu64 " does not fit the 8 bits that an answer is compared with",
+				 c->name, c->value);
 }
 
 int gen_device_check(struct gen_reader *r, struct gen_device *dev)

@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes a device as C: the parts that its skeleton asks for. What comes from a line of the description is led back there
- * by #line. Called with a description that was checked; prints nothing that the rules have not bounded.
+ * Writes a device as C: the parts that its skeleton asks for; forms and operations are in device_emit_form.c. What
+ * comes from a line of the description is led back there by #line. Called with a description that was checked; prints
+ * nothing that the rules have not bounded.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "driver-gen/device.h"
-#include "driver-gen/out.h"
-
-struct emitter {
-	const struct gen_device *dev;
-	const char *mode;
-	const char *os, *release;	/* NULL: for any */
-};
+#include "driver-gen/device_emit.h"
+#include "driver-gen/parse.h"
 
 static const char *bare_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
-}
-
-static void from(const struct emitter *e, struct gen_out *out, struct gen_pos pos)
-{
-	gen_put_from(out, e->dev->path, pos);
 }
 
 /* ---- Structures -------------------------------------------------------------------------------------------------- */
@@ -53,11 +43,7 @@ static void put_padding(uint32_t at, uint32_t end, unsigned int *number, struct 
 	}
 }
 
-/* Calls BODY for each hole between fields, in order. */
-#define FOR_EACH_FIELD_END(s, f, end)								\
-	for (end = 0, f = (s)->fields; f; end = f->offset + f->bytes * (f->count ? f->count : 1), f = f->next)
-
-static void put_struct(const struct emitter *e, const struct gen_struct *s, struct gen_out *out)
+static void put_struct(const struct gen_emitter *e, const struct gen_struct *s, struct gen_out *out)
 {
 	const struct gen_field *f;
 	unsigned int pads = 0;
@@ -90,7 +76,7 @@ static void put_struct(const struct emitter *e, const struct gen_struct *s, stru
 	gen_put(out, "\n");
 }
 
-static void put_structs(const struct emitter *e, struct gen_out *out)
+static void put_structs(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_struct *s;
 
@@ -98,7 +84,7 @@ static void put_structs(const struct emitter *e, struct gen_out *out)
 		put_struct(e, s, out);
 }
 
-static void put_constants(const struct emitter *e, struct gen_out *out)
+static void put_constants(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_constant *c;
 
@@ -114,7 +100,7 @@ static void put_constants(const struct emitter *e, struct gen_out *out)
 /* ---- Rings ------------------------------------------------------------------------------------------------------- */
 
 /* "union sring_entry" or "struct command". */
-static void put_entry_type(const struct gen_ring *ring, struct gen_out *out)
+void gen_put_entry_type(const struct gen_ring *ring, struct gen_out *out)
 {
 	if (ring->nr_entries_structs > 1)
 		fprintf(out->f, "union %s_entry", ring->name);
@@ -122,7 +108,7 @@ static void put_entry_type(const struct gen_ring *ring, struct gen_out *out)
 		fprintf(out->f, "struct %s", ring->entries[0]->name);
 }
 
-static void put_ring(const struct emitter *e, const struct gen_ring *ring, struct gen_out *out)
+static void put_ring(const struct gen_emitter *e, const struct gen_ring *ring, struct gen_out *out)
 {
 	unsigned int i;
 
@@ -139,7 +125,7 @@ static void put_ring(const struct emitter *e, const struct gen_ring *ring, struc
 	if (ring->header)
 		gen_put(out, "	struct %s header;\n", ring->header->name);
 	fputc('\t', out->f);
-	put_entry_type(ring, out);
+	gen_put_entry_type(ring, out);
 	/* As many as the pages hold, or just as many as were said. */
 	if (e->dev->granted)
 		gen_put(out, " entry[];\n};\n\n");
@@ -151,7 +137,7 @@ static void put_ring(const struct emitter *e, const struct gen_ring *ring, struc
 	gen_put(out, "\n");
 }
 
-static void put_rings(const struct emitter *e, struct gen_out *out)
+static void put_rings(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_ring *ring;
 
@@ -159,7 +145,7 @@ static void put_rings(const struct emitter *e, struct gen_out *out)
 		put_ring(e, ring, out);
 }
 
-static void put_ring_pointers(const struct emitter *e, struct gen_out *out)
+static void put_ring_pointers(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_ring *ring;
 
@@ -169,7 +155,7 @@ static void put_ring_pointers(const struct emitter *e, struct gen_out *out)
 	}
 }
 
-static void put_ring_memory(const struct emitter *e, struct gen_out *out)
+static void put_ring_memory(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_ring *ring;
 
@@ -185,7 +171,7 @@ static void put_ring_memory(const struct emitter *e, struct gen_out *out)
 	}
 }
 
-static void put_ring_init(const struct emitter *e, struct gen_out *out)
+static void put_ring_init(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_device *dev = e->dev;
 	const struct gen_ring *ring;
@@ -200,7 +186,7 @@ static void put_ring_init(const struct emitter *e, struct gen_out *out)
 		gen_put(out, "	queue->%s->header.%s = 1;\n", dev->complete->name, dev->wish->name);
 }
 
-static void put_ring_drop(const struct emitter *e, struct gen_out *out)
+static void put_ring_drop(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_ring *ring;
 
@@ -208,7 +194,7 @@ static void put_ring_drop(const struct emitter *e, struct gen_out *out)
 		gen_put(out, "	memory_drop(dev, &queue->%s_memory);\n", ring->name);
 }
 
-static void put_publish(const struct emitter *e, struct gen_out *out)
+static void put_publish(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_ring *ring;
 
@@ -220,7 +206,7 @@ static void put_publish(const struct emitter *e, struct gen_out *out)
 
 /* ---- Doorbells --------------------------------------------------------------------------------------------------- */
 
-static void put_doorbell_pointers(const struct emitter *e, struct gen_out *out)
+static void put_doorbell_pointers(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_doorbell *d;
 
@@ -229,7 +215,7 @@ static void put_doorbell_pointers(const struct emitter *e, struct gen_out *out)
 			gen_put(out, "	volatile uint%u_t *%s;\n", 8 * d->bytes, d->name);
 }
 
-static void put_doorbells(const struct emitter *e, struct gen_out *out)
+static void put_doorbells(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_doorbell *d;
 
@@ -246,7 +232,7 @@ static void put_doorbells(const struct emitter *e, struct gen_out *out)
 /* ---- Places ------------------------------------------------------------------------------------------------------ */
 
 /* Text of the way from a struct to a number in it: "seg[i].gref". */
-static void put_path(const struct gen_place *place, struct gen_out *out)
+void gen_put_path(const struct gen_place *place, struct gen_out *out)
 {
 	unsigned int i;
 
@@ -258,11 +244,6 @@ static void put_path(const struct gen_place *place, struct gen_out *out)
 			fputc(']', out->f);
 		}
 	}
-}
-
-static const struct gen_field *last_field(const struct gen_place *place)
-{
-	return place->step[place->steps - 1].field;
 }
 
 static uint64_t bits_mask(const struct gen_bits *b)
@@ -290,7 +271,7 @@ static void put_read(const struct gen_place *place, struct gen_out *out)
 		fputs("slot->page->", out->f);
 	else
 		fprintf(out->f, "queue->%s->header.", place->ring->name);
-	put_path(place, out);
+	gen_put_path(place, out);
 	if (shared)
 		fputc(')', out->f);
 	if (f->big_endian)
@@ -299,378 +280,6 @@ static void put_read(const struct gen_place *place, struct gen_out *out)
 		fprintf(out->f, " >> %u)", place->bits->lo);
 	if (place->bits)
 		fprintf(out->f, " & 0x%" PRIx64 "u)", bits_mask(place->bits));
-}
-
-/* ---- Forms ------------------------------------------------------------------------------------------------------- */
-
-/* In the field's order of bytes; cut to its width where C could not see that it fits. */
-static void put_value(const struct gen_field *f, const struct gen_expr *value, struct gen_out *out)
-{
-	bool cut = f->bytes < 8 && value->least != value->most;
-	bool simple = value->kind == GEN_EX_NUMBER || value->kind == GEN_EX_NAME;
-
-	if (f->big_endian)
-		fprintf(out->f, "__builtin_bswap%u(", 8 * f->bytes);
-	if (cut)
-		fprintf(out->f, "(%sint%u_t)%s", f->is_signed ? "" : "u", 8 * f->bytes, simple ? "" : "(");
-	gen_expr_print(value, out->f);
-	if (cut && !simple)
-		fputc(')', out->f);
-	if (f->big_endian)
-		fputc(')', out->f);
-}
-
-static const char *base_of(const struct gen_assign *a)
-{
-	return a->to.where == GEN_IN_PAGE ? "page->" : "to->";
-}
-
-/* Whether A sets a member of an element, which is then written whole: the rest of it becomes zero. */
-static bool in_element(const struct gen_assign *a)
-{
-	return a->to.where == GEN_IN_RING || a->to.steps > 1;
-}
-
-/* Whether both set members of the same element. */
-static bool same_element(const struct gen_assign *a, const struct gen_assign *b)
-{
-	unsigned int i;
-
-	if (!in_element(a) || !in_element(b) || a->each != b->each || a->from != b->from)
-		return false;
-	if (a->to.where != b->to.where || a->to.ring != b->to.ring || a->to.steps != b->to.steps ||
-	    !gen_expr_same(a->to.ring_index, b->to.ring_index))
-		return false;
-	for (i = 0; i + 1 < a->to.steps; i++)
-		if (a->to.step[i].field != b->to.step[i].field ||
-		    !gen_expr_same(a->to.step[i].index, b->to.step[i].index))
-			return false;
-	return true;
-}
-
-static void put_tabs(bool each, struct gen_out *out)
-{
-	fputs(each ? "\t\t" : "\t", out->f);
-}
-
-/* The element's place without its member. */
-static void put_element(const struct gen_assign *a, struct gen_out *out)
-{
-	struct gen_place outer = a->to;
-
-	outer.steps--;
-	if (a->to.where == GEN_IN_RING) {
-		fprintf(out->f, "queue->%s->entry[", a->to.ring->name);
-		gen_expr_print(a->to.ring_index, out->f);
-		fputs("]", out->f);
-		if (a->to.ring->nr_entries_structs > 1)
-			fprintf(out->f, ".%s", a->to.ring->entries[0]->name);
-		if (outer.steps)
-			fputc('.', out->f);
-	} else {
-		fputs(base_of(a), out->f);
-	}
-	put_path(&outer, out);
-	fprintf(out->f, " = (struct %s)", outer.steps ? last_field(&outer)->of->name : a->to.ring->entries[0]->name);
-}
-
-/* All that is set in one element, from A on; returns what follows. */
-static const struct gen_assign *put_whole_element(const struct emitter *e, const struct gen_assign *a,
-						  struct gen_out *out)
-{
-	const struct gen_assign *first = a;
-
-	from(e, out, a->pos);
-	put_tabs(a->each, out);
-	put_element(a, out);
-	gen_put(out, "{\n");
-	for (; a && same_element(first, a); a = a->next) {
-		struct gen_place member = { .steps = 1 };
-
-		member.step[0] = a->to.step[a->to.steps - 1];
-		from(e, out, a->pos);
-		put_tabs(a->each, out);
-		fputs("\t.", out->f);
-		put_path(&member, out);
-		fputs(" = ", out->f);
-		put_value(last_field(&a->to), a->value, out);
-		gen_put(out, ",\n");
-	}
-	gen_put_back(out);
-	put_tabs(first->each, out);
-	gen_put(out, "};\n");
-	return a;
-}
-
-static const struct gen_assign *put_assign(const struct emitter *e, const struct gen_assign *a, struct gen_out *out)
-{
-	const struct gen_field *f = last_field(&a->to);
-
-	if (in_element(a))
-		return put_whole_element(e, a, out);
-	from(e, out, a->pos);
-	put_tabs(a->each, out);
-	fputs(base_of(a), out->f);
-	put_path(&a->to, out);
-	if (a->to.bits) {
-		fprintf(out->f, " |= (uint%u_t)((uint%u_t)(", 8 * f->bytes, 8 * f->bytes);
-		gen_expr_print(a->value, out->f);
-		gen_put(out, ") << %u);\n", a->to.bits->lo);
-	} else {
-		fputs(" = ", out->f);
-		put_value(f, a->value, out);
-		gen_put(out, ";\n");
-	}
-	return a->next;
-}
-
-/* Whether FORM sets all of field F, at the top of WHERE. */
-static bool sets_field(const struct gen_form *form, const struct gen_field *f, int where)
-{
-	const struct gen_assign *a;
-
-	for (a = form->assigns; a; a = a->next)
-		if ((int)a->to.where == where && a->to.step[0].field == f && !a->to.bits)
-			return true;
-	return false;
-}
-
-static bool sets_numbers(const struct gen_form *form, int where)
-{
-	const struct gen_assign *a;
-
-	for (a = form->assigns; a; a = a->next)
-		if ((int)a->to.where == where && a->to.steps == 1 && !a->to.step[0].field->count)
-			return true;
-	return false;
-}
-
-static void zero_padding(const char *base, uint32_t at, uint32_t end, unsigned int *number, struct gen_out *out)
-{
-	uint32_t bytes;
-
-	if (end - at > 16 && end > at) {
-		/* What the device does not read: it keeps what an earlier request left there, which the device has seen. */
-		(*number)++;
-		return;
-	}
-	for (; at < end; at += bytes) {
-		for (bytes = 8; at % bytes || bytes > end - at; bytes /= 2)
-			;
-		gen_put(out, "	%spad%u = 0;\n", base, (*number)++);
-	}
-}
-
-/* What the form does not say is zero: another form may have left something there. Arrays keep what no one reads. */
-static void put_zeroes(const struct gen_form *form, const struct gen_struct *s, int where, struct gen_out *out)
-{
-	const char *base = where == GEN_IN_PAGE ? "page->" : "to->";
-	const struct gen_field *f;
-	unsigned int pads = 0;
-	uint32_t end;
-
-	FOR_EACH_FIELD_END(s, f, end) {
-		zero_padding(base, end, f->offset, &pads, out);
-		if (!f->of && !f->count && !sets_field(form, f, where))
-			gen_put(out, "	%s%s = 0;\n", base, f->name);
-	}
-	zero_padding(base, end, s->size, &pads, out);
-}
-
-static void put_each(const struct emitter *e, const struct gen_form *form, struct gen_out *out)
-{
-	const struct gen_assign *a = form->assigns;
-	uint32_t loop_from;
-
-	while (a) {
-		if (!a->each) {
-			a = a->next;
-			continue;
-		}
-		loop_from = a->from;
-		gen_put_back(out);
-		gen_put(out, "	for (i = %u; i < req->nr_segments; i++) {\n", loop_from);
-		while (a && a->each && a->from == loop_from)
-			a = put_assign(e, a, out);
-		gen_put_back(out);
-		gen_put(out, "	}\n");
-	}
-}
-
-static bool has_each(const struct gen_form *form)
-{
-	const struct gen_assign *a;
-
-	for (a = form->assigns; a && !a->each; a = a->next)
-		;
-	return a;
-}
-
-static bool sets_entry(const struct gen_form *form)
-{
-	const struct gen_assign *a;
-
-	for (a = form->assigns; a && a->to.where != GEN_IN_PAGE; a = a->next)
-		;
-	return a;
-}
-
-static void put_form(const struct emitter *e, const struct gen_form *form, struct gen_out *out)
-{
-	const struct gen_ring *ring = e->dev->submit;
-	const struct gen_assign *a;
-	bool page = sets_entry(form);
-
-	from(e, out, form->pos);
-	gen_put(out, "static void form_%s(const struct xg_device *dev, struct queue *queue, struct slot *slot,\n",
-		form->name);
-	gen_put(out, "		const struct xg_request *req, uint32_t opcode, ");
-	put_entry_type(ring, out);
-	gen_put(out, " *entry)\n{\n");
-	gen_put_back(out);
-	fprintf(out->f, "	struct %s *to = ", form->of->name);
-	gen_put(out, ring->nr_entries_structs > 1 ? "&entry->%s;\n" : "entry;\n", form->of->name);
-	if (page && form->page == e->dev->pages[0])
-		gen_put(out, "	struct %s *page = slot->page;\n", form->page->name);
-	else if (page)
-		gen_put(out, "	struct %s *page = (struct %s *)slot->page;\n", form->page->name, form->page->name);
-	if (has_each(form))
-		gen_put(out, "	uint32_t i;\n");
-	gen_put(out, "\n	(void)dev, (void)queue, (void)slot, (void)req, (void)opcode;\n");
-	put_zeroes(form, form->of, GEN_IN_ENTRY, out);
-	if (page && sets_numbers(form, GEN_IN_PAGE))
-		put_zeroes(form, form->page, GEN_IN_PAGE, out);
-	for (a = form->assigns; a; )
-		a = a->each ? a->next : put_assign(e, a, out);
-	gen_put_back(out);
-	put_each(e, form, out);
-	gen_put(out, "}\n\n");
-}
-
-static void put_forms(const struct emitter *e, struct gen_out *out)
-{
-	const struct gen_form *form;
-
-	for (form = e->dev->forms; form; form = form->next)
-		put_form(e, form, out);
-}
-
-/* ---- Operations -------------------------------------------------------------------------------------------------- */
-
-static const struct gen_operation *operation(const struct emitter *e, enum gen_op op)
-{
-	const struct gen_operation *o = &e->dev->operations[op];
-
-	return o->pos.line ? o : NULL;
-}
-
-static bool writes_follow(const struct emitter *e)
-{
-	return operation(e, GEN_WRITE) && operation(e, GEN_WRITE)->fua_then_flush;
-}
-
-static void put_supported(const struct emitter *e, struct gen_out *out)
-{
-	const struct gen_operation *write = operation(e, GEN_WRITE), *discard = operation(e, GEN_DISCARD);
-	bool fua = operation(e, GEN_READ)->forms[0]->uses_fua;
-
-	gen_put(out, "	(void)dev;\n	switch (req->op) {\n	case XG_OP_READ:\n");
-	if (write)
-		gen_put(out, "	case XG_OP_WRITE:\n");
-	if (writes_follow(e) || fua)
-		gen_put(out, "		return !(req->flags & XG_RQ_FUA) || (dev->block.flags & %s);\n",
-			writes_follow(e) ? "XG_BLK_FLUSH" : "XG_BLK_FUA");
-	else
-		gen_put(out, "		return !(req->flags & XG_RQ_FUA);\n");
-	if (operation(e, GEN_FLUSH))
-		gen_put(out, "	case XG_OP_FLUSH:\n		return dev->block.flags & XG_BLK_FLUSH;\n");
-	if (discard && discard->forms[0]->uses_secure)
-		gen_put(out, "	case XG_OP_DISCARD:\n		return dev->block.flags & (req->flags & XG_RQ_SECURE ? "
-			"XG_BLK_SECURE_DISCARD : XG_BLK_DISCARD);\n");
-	else if (discard)
-		gen_put(out, "	case XG_OP_DISCARD:\n		return !(req->flags & XG_RQ_SECURE) && (dev->block.flags & "
-			"XG_BLK_DISCARD);\n");
-	gen_put(out, "	default:\n		return 0;\n	}\n");
-}
-
-static void put_named(const struct emitter *e, const struct gen_operation *o, const char *tabs, struct gen_out *out)
-{
-	if (e->dev->same)
-		gen_put(out, "%sslot->operation = OP_%s;\n", tabs, o->opcode->name);
-}
-
-static void put_call(const struct gen_form *form, const char *tabs, const char *req, const char *opcode,
-		     struct gen_out *out)
-{
-	gen_put(out, "%sform_%s(dev, queue, slot, %s, %s, to);\n", tabs, form->name, req, opcode);
-}
-
-static void put_transfer(const struct emitter *e, struct gen_out *out)
-{
-	const struct gen_operation *read = operation(e, GEN_READ), *write = operation(e, GEN_WRITE);
-	unsigned int i;
-
-	gen_put(out, "	default:\n");
-	from(e, out, read->pos);
-	if (write)
-		gen_put(out, "		opcode = req->op == XG_OP_WRITE ? OP_%s : OP_%s;\n", write->opcode->name,
-			read->opcode->name);
-	else
-		gen_put(out, "		opcode = OP_%s;\n", read->opcode->name);
-	gen_put_back(out);
-	gen_put(out, "		rc = %s;\n",
-		e->dev->granted ? "slot_map(dev, q, slot, req)" : "slot_map(dev, queue, req)");
-	gen_put(out, "		if (rc != XG_E_OK)\n			return rc;\n");
-	if (e->dev->same)
-		gen_put(out, "		slot->operation = (uint8_t)opcode;\n");
-	for (i = 0; i < read->nr_forms; i++) {
-		if (i + 1 < read->nr_forms)
-			gen_put(out, "		%sif (req->nr_segments <= %u)\n", i ? "else " : "",
-				read->forms[i]->most);
-		else if (i)
-			gen_put(out, "		else\n");
-		put_call(read->forms[i], read->nr_forms > 1 ? "\t\t\t" : "\t\t", "req", "opcode", out);
-	}
-	gen_put(out, "		break;\n");
-}
-
-static void put_build(const struct emitter *e, struct gen_out *out)
-{
-	static const struct { enum gen_op op; const char *c; } rows[] = {
-		{ GEN_FLUSH, "XG_OP_FLUSH" }, { GEN_DISCARD, "XG_OP_DISCARD" },
-	};
-	char opcode[GEN_NAME_MAX + 4];
-	size_t i;
-
-	gen_put(out, "	uint32_t opcode;\n	int rc;\n\n%s	switch (req->op) {\n",
-		e->dev->granted ? "" : "	(void)q;\n");
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct gen_operation *o = operation(e, rows[i].op);
-
-		if (!o)
-			continue;
-		gen_put(out, "	case %s:\n", rows[i].c);
-		from(e, out, o->pos);
-		snprintf(opcode, sizeof(opcode), "OP_%s", o->opcode->name);
-		put_call(o->forms[0], "\t\t", "req", opcode, out);
-		gen_put_back(out);
-		put_named(e, o, "\t\t", out);
-		gen_put(out, "		break;\n");
-	}
-	put_transfer(e, out);
-	gen_put(out, "	}\n	return XG_E_OK;\n");
-}
-
-static void put_flush_after(const struct emitter *e, struct gen_out *out)
-{
-	const struct gen_operation *flush = operation(e, GEN_FLUSH);
-	char opcode[GEN_NAME_MAX + 4];
-
-	snprintf(opcode, sizeof(opcode), "OP_%s", flush->opcode->name);
-	from(e, out, operation(e, GEN_WRITE)->pos);
-	put_call(flush->forms[0], "\t", "slot->req", opcode, out);
-	gen_put_back(out);
-	put_named(e, flush, "\t", out);
 }
 
 /* ---- Showing and taking ------------------------------------------------------------------------------------------ */
@@ -682,13 +291,16 @@ static void put_ring_doorbell(const struct gen_notify *n, const char *tabs, stru
 	gen_put(out, ");\n");
 }
 
-static void put_show_register(const struct emitter *e, struct gen_out *out)
+static void put_show_register(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_notify *n = &e->dev->submit_notify;
 
 	if (n->unless) {
-		gen_put(out, "	/*\n	 * The index before we look whether the device wants to hear of it. Partner: the device's barrier\n"
-			     "	 * between its word that it does and its last look at the index.\n	 */\n");
+		gen_put(out,
+			"	/*\n"
+			"	 * The index before we look whether the device wants to hear of it. "
+			"Partner: the device's barrier\n"
+			"	 * between its word that it does and its last look at the index.\n	 */\n");
 		gen_put(out, "	full_fence();\n");
 		from(e, out, n->pos);
 		fputs("	if (!", out->f);
@@ -700,7 +312,7 @@ static void put_show_register(const struct emitter *e, struct gen_out *out)
 	gen_put_back(out);
 }
 
-static void put_show(const struct emitter *e, struct gen_out *out)
+static void put_show(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_device *dev = e->dev;
 	const struct gen_notify *n = &dev->submit_notify;
@@ -716,21 +328,29 @@ static void put_show(const struct emitter *e, struct gen_out *out)
 		return;
 	}
 	if (n->event) {
-		gen_put(out, "	/*\n	 * The index before we look whether the backend sleeps. Partner: the full barrier between the backend's\n"
-			     "	 * store to %s and its last look at the index before it goes to sleep.\n	 */\n", n->event->name);
+		gen_put(out,
+			"	/*\n"
+			"	 * The index before we look whether the backend sleeps. "
+			"Partner: the full barrier between the backend's\n"
+			"	 * store to %s and its last look at the index before it goes to sleep.\n	 */\n",
+			n->event->name);
 		gen_put(out, "	full_fence();\n");
 		from(e, out, n->pos);
-		gen_put(out, "	if ((ring_index)(new - load_shared(queue->%s->header.%s)) < (ring_index)(new - old))\n	",
+		gen_put(out,
+			"	if ((ring_index)(new - load_shared(queue->%s->header.%s)) < "
+			"(ring_index)(new - old))\n	",
 			dev->submit->name, n->event->name);
 	}
 	gen_put(out, "	services(dev)->event_send(dev, q);\n");
 	gen_put_back(out);
 }
 
-static void put_consumed(const struct emitter *e, struct gen_out *out)
+static void put_consumed(const struct gen_emitter *e, struct gen_out *out)
 {
 	gen_put(out, "		ring_index new = queue->rsp_cons;\n\n");
-	gen_put(out, "		/* What was read before the place is the device's again. */\n		full_fence();\n");
+	gen_put(out,
+		"		/* What was read before the place is the device's again. */\n"
+		"		full_fence();\n");
 	from(e, out, e->dev->consumed.pos);
 	put_ring_doorbell(&e->dev->consumed, "\t\t", out);
 	gen_put_back(out);
@@ -738,7 +358,7 @@ static void put_consumed(const struct emitter *e, struct gen_out *out)
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
 
-static void put_status(const struct emitter *e, struct gen_out *out)
+static void put_status(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_field *f = last_field(e->dev->status_place);
 	const struct gen_status *s;
@@ -757,7 +377,7 @@ static void put_status(const struct emitter *e, struct gen_out *out)
 	gen_put(out, "	}\n}\n\n");
 }
 
-static void put_device_segments(const struct emitter *e, struct gen_out *out)
+static void put_device_segments(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_operation *read = operation(e, GEN_READ);
 	const struct gen_form *last = read->forms[read->nr_forms - 1];
@@ -790,33 +410,39 @@ static uint64_t feature_bits(const struct gen_device *dev, bool required)
 	return bits;
 }
 
-static void put_features(const struct emitter *e, struct gen_out *out)
+static void put_features(const struct gen_emitter *e, struct gen_out *out)
 {
 	if (!e->dev->features)
 		return;
 	from(e, out, e->dev->features->pos);
-	gen_put(out, "	if ((dev->direct.features & 0x%" PRIx64 "ULL) != 0x%" PRIx64 "ULL || (dev->direct.features & 0x%" PRIx64
-		"ULL))\n", feature_bits(e->dev, true), feature_bits(e->dev, true), feature_bits(e->dev, false));
+	gen_put(out,
+		"	if ((dev->direct.features & 0x%" PRIx64 "ULL) != 0x%" PRIx64
+		"ULL || (dev->direct.features & 0x%" PRIx64 "ULL))\n",
+		feature_bits(e->dev, true), feature_bits(e->dev, true), feature_bits(e->dev, false));
 	gen_put_back(out);
 	gen_put(out, "		return -XG_E_NOTSUPP;\n");
 }
 
-static void put_note(const struct emitter *e, struct gen_out *out)
+static void put_note(const struct gen_emitter *e, struct gen_out *out)
 {
 	if (e->os)
 		gen_put(out, "	      \"os=%s\\\\n\"\n	      \"release=%s\\\\n\"\n", e->os, e->release);
 	if (e->dev->features)
-		gen_put(out, "	      \"features=0x%" PRIx64 "\\\\n\"\n	      \"features-refused=0x%" PRIx64 "\\\\n\"\n",
+		gen_put(out,
+			"	      \"features=0x%" PRIx64 "\\\\n\"\n"
+			"	      \"features-refused=0x%" PRIx64 "\\\\n\"\n",
 			feature_bits(e->dev, true), feature_bits(e->dev, false));
 }
 
 /* ---- What the skeleton asks for ---------------------------------------------------------------------------------- */
 
-static const struct { const char *name; void (*put)(const struct emitter *e, struct gen_out *out); } parts[] = {
+static const struct { const char *name; void (*put)(const struct gen_emitter *e, struct gen_out *out); } parts[] = {
 	{ "note", put_note }, { "constants", put_constants }, { "structs", put_structs }, { "rings", put_rings },
-	{ "ring_pointers", put_ring_pointers }, { "doorbell_pointers", put_doorbell_pointers }, { "forms", put_forms },
-	{ "supported", put_supported }, { "build", put_build }, { "show", put_show }, { "status", put_status },
-	{ "flush_after", put_flush_after }, { "consumed", put_consumed }, { "device_segments", put_device_segments },
+	{ "ring_pointers", put_ring_pointers }, { "doorbell_pointers", put_doorbell_pointers },
+	{ "forms", gen_put_forms },
+	{ "supported", gen_put_supported }, { "build", gen_put_build }, { "show", put_show }, { "status", put_status },
+	{ "flush_after", gen_put_flush_after }, { "consumed", put_consumed },
+	{ "device_segments", put_device_segments },
 	{ "publish", put_publish }, { "ring_memory", put_ring_memory }, { "ring_init", put_ring_init },
 	{ "ring_drop", put_ring_drop }, { "doorbells", put_doorbells }, { "features", put_features },
 };
@@ -825,7 +451,7 @@ static bool part_put(void *ctx, const char *name, struct gen_out *out)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(parts); i++)
 		if (!strcmp(parts[i].name, name)) {
 			parts[i].put(ctx, out);
 			return true;
@@ -847,7 +473,7 @@ static bool uses(const struct gen_device *dev, size_t offset)
 
 static int condition(void *ctx, const char *name)
 {
-	const struct emitter *e = ctx;
+	const struct gen_emitter *e = ctx;
 	const struct gen_device *dev = e->dev;
 	const struct { const char *name; bool is; } rows[] = {
 		{ "granted", dev->granted }, { "page", USES(dev, uses_page) }, { "follow", writes_follow(e) },
@@ -857,7 +483,7 @@ static int condition(void *ctx, const char *name)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++)
 		if (!strcmp(rows[i].name, name))
 			return rows[i].is;
 	return -1;
@@ -874,7 +500,7 @@ static uint64_t magic_of(const char *text)
 }
 
 /* The pages a slot has are wanted only where requests are large enough to need them. */
-static void put_page_condition(const struct emitter *e, struct gen_out *out)
+static void put_page_condition(const struct gen_emitter *e, struct gen_out *out)
 {
 	const struct gen_operation *read = operation(e, GEN_READ);
 	const struct gen_form *form, *last = read->forms[read->nr_forms - 1];
@@ -893,13 +519,15 @@ static void put_place_word(const struct gen_place *place, struct gen_out *out)
 
 static bool word(void *ctx, const char *name, struct gen_out *out)
 {
-	const struct emitter *e = ctx;
+	const struct gen_emitter *e = ctx;
 	const struct gen_device *dev = e->dev;
 	const struct { const char *name, *text; } texts[] = {
 		{ "title", dev->title }, { "mode", e->mode }, { "device", dev->name }, { "skeleton", dev->skeleton },
 		{ "description", bare_name(dev->path) }, { "needs", gen_device_needs(dev) },
-		{ "page", dev->nr_pages ? dev->pages[0]->name : "" }, { "page_read_only", dev->page_read_only ? "1" : "0" },
-		{ "submit", dev->submit->name }, { "complete", dev->complete->name }, { "response", dev->response->name },
+		{ "page", dev->nr_pages ? dev->pages[0]->name : "" },
+		{ "page_read_only", dev->page_read_only ? "1" : "0" },
+		{ "submit", dev->submit->name }, { "complete", dev->complete->name },
+		{ "response", dev->response->name },
 		{ "response_index", dev->complete_index ? dev->complete_index->name : "" },
 		{ "wish", dev->wish ? dev->wish->name : "" },
 		{ "phase_field", dev->phase ? last_field(dev->phase)->name : "" },
@@ -921,15 +549,15 @@ static bool word(void *ctx, const char *name, struct gen_out *out)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(texts); i++)
 		if (!strcmp(texts[i].name, name)) {
 			gen_put_text(out, texts[i].text, strlen(texts[i].text));
 			return true;
 		}
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(numbers); i++)
 		if (!strcmp(numbers[i].name, name))
 			return fprintf(out->f, "%" PRIu64, numbers[i].value) > 0;
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(places); i++)
 		if (!strcmp(places[i].name, name)) {
 			put_place_word(places[i].place, out);
 			return true;
@@ -937,7 +565,7 @@ static bool word(void *ctx, const char *name, struct gen_out *out)
 	if (!strcmp(name, "magic"))
 		return fprintf(out->f, "0x%" PRIx64, magic_of(dev->name)) > 0;
 	if (!strcmp(name, "submit_entry"))
-		put_entry_type(dev->submit, out);
+		gen_put_entry_type(dev->submit, out);
 	else if (!strcmp(name, "page_condition"))
 		put_page_condition(e, out);
 	else if (!strcmp(name, "response_member"))
@@ -952,7 +580,7 @@ int gen_device_emit(const struct gen_device *dev, const char *mode, const char *
 		    const char *skeleton,
 		    size_t skeleton_size, const char *out_name, FILE *f, struct xg_err *err)
 {
-	struct emitter e = { .dev = dev, .mode = mode, .os = os, .release = release };
+	struct gen_emitter e = { .dev = dev, .mode = mode, .os = os, .release = release };
 	struct gen_filler filler = { .is = condition, .word = word, .put = part_put, .ctx = &e };
 	struct gen_out out;
 	unsigned int i;

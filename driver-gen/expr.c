@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "driver-gen/device.h"
+#include "lib/base/array.h"
 
 struct parser {
 	struct gen_reader *r;
@@ -48,7 +49,7 @@ static const struct value {
 	{ "queue.number", "dev->direct_queues[q].number", GEN_AT_NOTIFY, BUS, BOUND_FIXED, 0, 65535 },
 };
 
-#define VALUES (sizeof(values) / sizeof(values[0]))
+#define VALUES XG_ARRAY_SIZE(values)
 
 static void set_bound(const struct value *v, const struct gen_expr_context *x, struct gen_expr *e)
 {
@@ -310,10 +311,11 @@ static const struct gen_expr *read_single(struct parser *p)
 
 /* Rows of equal strength, from the weakest. */
 static const int levels[][6] = {
-	{ '|' }, { '&' }, { GEN_EQ, GEN_NE, '<', '>', GEN_LE, GEN_GE }, { GEN_SHL, GEN_SHR }, { '+', '-' }, { '*', '/', '%' },
+	{ '|' }, { '&' }, { GEN_EQ, GEN_NE, '<', '>', GEN_LE, GEN_GE }, { GEN_SHL, GEN_SHR }, { '+', '-' },
+	{ '*', '/', '%' },
 };
 
-#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+#define LEVELS XG_ARRAY_SIZE(levels)
 
 static int take_operator(struct parser *p, size_t level)
 {

@@ -2,14 +2,17 @@
 # The generator: a library, the program, and the descriptions, which are installed as they are.
 noinst_LIBRARIES += driver-gen/libxggen.a
 driver_gen_libxggen_a_SOURCES = \
-	driver-gen/device.h driver-gen/device_check.c driver-gen/device_emit.c driver-gen/device_parse.c \
-	driver-gen/expr.c driver-gen/expr.h driver-gen/os.c driver-gen/os.h driver-gen/out.c driver-gen/out.h \
-	driver-gen/source.c driver-gen/source.h
+	driver-gen/device.h driver-gen/device_check.c driver-gen/device_emit.c driver-gen/device_emit.h \
+	driver-gen/device_emit_form.c driver-gen/device_form.c \
+	driver-gen/device_parse.c driver-gen/device_parse.h driver-gen/device_place.c driver-gen/device_ring.c \
+	driver-gen/device_struct.c driver-gen/expr.c driver-gen/expr.h driver-gen/os.c driver-gen/os.h \
+	driver-gen/out.c driver-gen/out.h driver-gen/parse.h driver-gen/source.c driver-gen/source.h
 
 bin_PROGRAMS += driver-gen/xengraft-gen
 driver_gen_xengraft_gen_SOURCES = \
 	driver-gen/catalogue.c driver-gen/catalogue.h driver-gen/compile.c driver-gen/compile.h driver-gen/main.c
-driver_gen_xengraft_gen_CPPFLAGS = $(AM_CPPFLAGS) -DXG_STUBSDIR='"$(stubsdir)"' -DXG_DESCRIPTIONSDIR='"$(descriptionsdir)"'
+driver_gen_xengraft_gen_CPPFLAGS = $(AM_CPPFLAGS) -DXG_STUBSDIR='"$(stubsdir)"' \
+	-DXG_DESCRIPTIONSDIR='"$(descriptionsdir)"'
 driver_gen_xengraft_gen_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 driver_gen_xengraft_gen_LDADD = driver-gen/libxggen.a lib/base/libxgbase.a $(JSON_LIBS)
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * xengraft-gen: makes driver images and personalities from descriptions. Run by administrators, by `make`, by build-image
- * and by xengraft when its repository has nothing that fits. What it was asked for appears whole or not at all.
+ * xengraft-gen: makes driver images and personalities from descriptions. Run by administrators, by `make`, by
+ * build-image and by xengraft when its repository has nothing that fits. What it was asked for appears whole or not at
+ * all.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -143,7 +144,8 @@ static int emit_device(const struct options *o, const void *what, const char *os
 
 static int compile_device(const struct options *o, const struct gen_device *dev, const char *os, struct xg_err *err)
 {
-	char *work xg_auto(gen_work_drop) = NULL, *source xg_auto_free = NULL, *flags xg_auto_free = NULL, *abi xg_auto_free = NULL;
+	char *work xg_auto(gen_work_drop) = NULL, *source xg_auto_free = NULL, *flags xg_auto_free = NULL,
+		   *abi xg_auto_free = NULL;
 	struct emission e = { .emit = emit_device, .what = dev, .os = os };
 	const char *mode = NULL;
 	int rc = choose_mode(dev, o->mode, &mode, err);
@@ -178,7 +180,8 @@ static int open_os(const struct options *o, struct gen_file *file, struct gen_os
 
 static int make_driver(const struct options *o, struct xg_err *err)
 {
-	struct gen_file file xg_auto(gen_file_fini) = { .path = NULL }, os_file xg_auto(gen_file_fini) = { .path = NULL };
+	struct gen_file file xg_auto(gen_file_fini) = { .path = NULL },
+			     os_file xg_auto(gen_file_fini) = { .path = NULL };
 	struct gen_device *dev = NULL;
 	struct gen_os *os = NULL;
 	struct emission e = { .emit = emit_device };

@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "driver-gen/out.h"
+#include "driver-gen/parse.h"
 
 struct parser {
 	struct gen_reader *r;
+	struct gen_pos word;	/* where the statement that is being read begins */
 	struct gen_os *os;
 };
 
@@ -32,8 +34,6 @@ static const struct { const char *group, *function; unsigned int offer; } wanted
 static const struct { const char *word; unsigned int offer; } offers[] = {
 	{ "grants", GEN_OFFER_GRANTS }, { "events", GEN_OFFER_EVENTS }, { "direct", GEN_OFFER_DIRECT },
 };
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- Releases ---------------------------------------------------------------------------------------------------- */
 
@@ -102,48 +102,34 @@ static void read_range(struct parser *p, gen_release *from, gen_release *to)
 
 /* ---- Statements -------------------------------------------------------------------------------------------------- */
 
-#define APPEND(p, list) ({							\
-	__typeof__(list) *append_at_ = &(list);					\
-	while (*append_at_)							\
-		append_at_ = &(*append_at_)->next;				\
-	*append_at_ = gen_arena_get((p)->r->arena, sizeof(**append_at_));	\
-	if (!*append_at_)							\
-		gen_fail_memory((p)->r);					\
-	*append_at_;								\
-})
-
-/* include <linux/blk-mq.h>, include "disk.h" */
-static bool take_include(struct parser *p, struct gen_include **list)
+/* Behind the word, which stands at POS: <linux/blk-mq.h>, or "disk.h". */
+static void include_rest(struct parser *p, struct gen_pos pos, struct gen_include **list)
 {
-	struct gen_pos pos = p->r->token.pos, at;
-	struct gen_include *inc;
+	struct gen_pos at = p->r->token.pos;
+	struct gen_include *inc = APPEND(p, *list);
 	const char *name;
 
-	if (!gen_take_word(p->r, "include"))
-		return false;
-	at = p->r->token.pos;
-	inc = APPEND(p, *list);
 	if (!inc)
-		return true;
+		return;
 	inc->own = p->r->token.kind == GEN_STRING;
 	if (!inc->own && !gen_is_mark(p->r, '<')) {
 		gen_fail(p->r, pos, "include wants <a header>, or \"one's own\"");
-		return true;
+		return;
 	}
 	name = inc->own ? gen_want_string(p->r, "a header") : gen_want_until(p->r, '>', &at);
 	if (!name)
-		return true;
+		return;
 	name += !inc->own;	/* without its < */
 	if (strlen(name) > 100 || strpbrk(name, " \t\n\""))
 		gen_fail(p->r, at, "that is no header's name");
 	inc->pos = pos;
 	inc->name = name;
-	return true;
 }
 
 static void read_row(struct parser *p, struct gen_function *f)
 {
 	struct gen_row *row = APPEND(p, f->rows);
+	struct gen_pos pos;
 
 	if (!row)
 		return;
@@ -154,8 +140,8 @@ static void read_row(struct parser *p, struct gen_function *f)
 	} else {
 		read_range(p, &row->from, &row->to);
 	}
-	while (take_include(p, &row->includes))
-		;
+	for (pos = p->r->token.pos; gen_take_word(p->r, "include"); pos = p->r->token.pos)
+		include_rest(p, pos, &row->includes);
 	if (gen_take_word(p->r, "as"))
 		row->prototype = gen_want_until(p->r, ';', &row->prototype_pos);
 	row->body = gen_want_block(p->r, &row->body_pos);
@@ -234,9 +220,9 @@ static void read_offers(struct parser *p)
 		const char *word = gen_want_name(p->r, "grants, events or direct");
 		size_t i;
 
-		for (i = 0; word && i < COUNT(offers) && strcmp(offers[i].word, word); i++)
+		for (i = 0; word && i < XG_ARRAY_SIZE(offers) && strcmp(offers[i].word, word); i++)
 			;
-		if (word && i == COUNT(offers))
+		if (word && i == XG_ARRAY_SIZE(offers))
 			gen_fail(p->r, pos, "'%s' is none of grants, events, direct", word);
 		else if (word)
 			p->os->offers |= offers[i].offer;
@@ -277,37 +263,20 @@ static void read_version(struct parser *p)
 	p->os->version_make = gen_want_name(p->r, "the macro that makes one");
 }
 
-static const struct statement {
+static void read_include(struct parser *p)
+{
+	include_rest(p, p->word, &p->os->includes);
+}
+
+static const struct {
 	const char *word;
 	void (*read)(struct parser *p);
 	bool block;
 } statements[] = {
 	{ "title", read_title, false }, { "releases", read_releases, false }, { "except", read_except, false },
 	{ "offers", read_offers, false }, { "headers", read_headers, false }, { "builder", read_builder, false },
-	{ "version", read_version, false }, { "group", read_group, true },
+	{ "version", read_version, false }, { "include", read_include, false }, { "group", read_group, true },
 };
-
-static void read_statement(struct parser *p)
-{
-	struct gen_pos pos = p->r->token.pos;
-	size_t i;
-
-	if (take_include(p, &p->os->includes)) {
-		gen_want_mark(p->r, ';');
-		return;
-	}
-	for (i = 0; i < COUNT(statements); i++)
-		if (gen_take_word(p->r, statements[i].word)) {
-			statements[i].read(p);
-			if (!statements[i].block)
-				gen_want_mark(p->r, ';');
-			return;
-		}
-	if (p->r->token.kind == GEN_WORD)
-		gen_fail(p->r, pos, "'%.*s' begins no statement", (int)p->r->token.length, p->r->token.text);
-	else
-		gen_want_word(p->r, "}");
-}
 
 /* ---- Rules ------------------------------------------------------------------------------------------------------- */
 
@@ -374,7 +343,7 @@ static void check(struct parser *p)
 		gen_fail(p->r, p->os->pos, "os %s does not say a title", p->os->name);
 	if (!p->os->from)
 		gen_fail(p->r, p->os->pos, "os %s does not say its releases", p->os->name);
-	for (i = 0; i < COUNT(wanted); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(wanted); i++)
 		if ((!wanted[i].offer || p->os->offers & wanted[i].offer) &&
 		    !find_function(p->os, wanted[i].group, wanted[i].function))
 			gen_fail(p->r, p->os->pos, "os %s has no function %s in group %s", p->os->name,
@@ -400,8 +369,7 @@ int gen_os_parse(const char *path, const char *text, size_t size, struct gen_are
 	os->pos = reader.token.pos;
 	os->name = gen_want_hyphened(&reader, "the OS's name");
 	gen_want_mark(&reader, '{');
-	while (!reader.failed && !gen_take_mark(&reader, '}'))
-		read_statement(&p);
+	READ_STATEMENTS(&p, statements);
 	if (!reader.failed && reader.token.kind != GEN_END)
 		gen_fail(&reader, reader.token.pos, "something follows the description");
 	if (!reader.failed)
@@ -422,7 +390,9 @@ int gen_os_has_release(const struct gen_os *os, const char *release, struct xg_e
 
 	if (v == GEN_RELEASE_NONE || strlen(release) > 127 ||
 	    release[strspn(release, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-")])
-		return xg_fail(err, EINVAL, "'%.127s' is no release: two numbers with a dot, then letters, digits and ._+~-", release);
+		return xg_fail(err, EINVAL,
+			       "'%.127s' is no release: two numbers with a dot, then letters, digits and ._+~-",
+			       release);
 	gen_release_print(os->from, first, sizeof(first));
 	if (v < os->from)
 		return xg_fail(err, ENOTSUP, "%s %s is older than %s, the first that is described", os->title,
@@ -441,11 +411,11 @@ int gen_os_offers(const struct gen_os *os, const char *needs, const char *device
 
 	for (; *needs; needs += n + (needs[n] == ',')) {
 		n = strcspn(needs, ",");
-		for (i = 0; i < COUNT(offers); i++)
+		for (i = 0; i < XG_ARRAY_SIZE(offers); i++)
 			if (strlen(offers[i].word) == n && !memcmp(offers[i].word, needs, n) &&
 			    (os->offers & offers[i].offer))
 				break;
-		if (i == COUNT(offers))
+		if (i == XG_ARRAY_SIZE(offers))
 			return xg_fail(err, ENOTSUP, "a driver for %s needs '%.*s', which %s does not offer",
 				       device, (int)n, needs,
 				       os->title);
@@ -458,7 +428,7 @@ void gen_os_offers_print(const struct gen_os *os, char *ret, size_t size)
 	size_t i, used = 0;
 
 	ret[0] = '\0';
-	for (i = 0; i < COUNT(offers); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(offers); i++)
 		if ((os->offers & offers[i].offer) && used < size)
 			used += (size_t)snprintf(ret + used, size - used, "%s%s", used ? "," : "", offers[i].word);
 }
@@ -606,9 +576,11 @@ int gen_os_emit(const struct gen_os *os, const char *release, const char *out_na
 		return xg_fail(err, EINVAL,
 			       "%s: without `version` the compiler cannot tell releases apart; name one", os->path);
 	}
-	gen_put(&out, "/* SPDX-License-Identifier: GPL-2.0-or-later */\n/*\n * How %s %s does what a personality asks for. Written by xengraft-gen "
-		"from %s:\n * change that, not this.\n */\n", os->title, release ? release : "(every release that is described)",
-		slash ? slash + 1 : os->path);
+	gen_put(&out,
+		"/* SPDX-License-Identifier: GPL-2.0-or-later */\n/*\n"
+		" * How %s %s does what a personality asks for. Written by xengraft-gen from %s:\n"
+		" * change that, not this.\n */\n",
+		os->title, release ? release : "(every release that is described)", slash ? slash + 1 : os->path);
 	gen_put(&out, "#ifndef XG_OS_INTERFACE_H\n#define XG_OS_INTERFACE_H\n\n");
 	put_includes(&e, os->includes);
 	put_refusals(&e);

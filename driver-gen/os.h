@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An OS's interfaces, as their description says them (xengraft-os(5)): for each function that a personality calls, how it is
- * done, row by row for ranges of releases. From it comes the header that the personality is compiled with.
+ * An OS's interfaces, as their description says them (xengraft-os(5)): for each function that a personality calls, how
+ * it is done, row by row for ranges of releases. From it comes the header that the personality is compiled with.
  */
 #ifndef XG_GEN_OS_H
 #define XG_GEN_OS_H

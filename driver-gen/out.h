@@ -22,8 +22,8 @@ void gen_put_from(struct gen_out *out, const char *path, struct gen_pos pos);
 void gen_put_back(struct gen_out *out);
 
 /*
- * Lines of a skeleton: `@if NAME`, `@if !NAME`, `@else`, `@end`, `@put NAME`, and @{NAME} inside a line. The three questions
- * return a negative value, 0 or false for a name that they don't know.
+ * Lines of a skeleton: `@if NAME`, `@if !NAME`, `@else`, `@end`, `@put NAME`, and @{NAME} inside a line. The three
+ * questions return a negative value, 0 or false for a name that they don't know.
  */
 struct gen_filler {
 	int (*is)(void *ctx, const char *name);			/* 0, 1, or -1 */

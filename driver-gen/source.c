@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -188,7 +189,7 @@ static void read_mark(struct gen_reader *r, struct gen_token *t)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(double_marks) / sizeof(double_marks[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(double_marks); i++)
 		if (peek(r, 0) == double_marks[i].text[0] && peek(r, 1) == double_marks[i].text[1]) {
 			t->mark = double_marks[i].mark;
 			skip(r);
@@ -235,7 +236,9 @@ void gen_next(struct gen_reader *r)
 void gen_reader_init(struct gen_reader *r, const char *path, const char *text, size_t size, struct gen_arena *arena,
 		     struct xg_err *err)
 {
-	*r = (struct gen_reader){ .path = path, .text = text, .size = size, .line = 1, .column = 1, .arena = arena, .err = err };
+	*r = (struct gen_reader){
+		.path = path, .text = text, .size = size, .line = 1, .column = 1, .arena = arena, .err = err
+	};
 	if (size > GEN_SOURCE_BYTES_MAX)
 		r->failed = xg_fail(err, EFBIG, "%s: %zu bytes, at most %u", path, size, GEN_SOURCE_BYTES_MAX);
 	gen_next(r);
@@ -305,6 +308,14 @@ void gen_want_word(struct gen_reader *r, const char *word)
 	snprintf(name, sizeof(name), "'%s'", word);
 	if (!gen_take_word(r, word))
 		fail_found(r, name);
+}
+
+void gen_fail_statement(struct gen_reader *r)
+{
+	if (r->token.kind == GEN_WORD)
+		gen_fail(r, r->token.pos, "'%.*s' begins no statement", (int)r->token.length, r->token.text);
+	else
+		fail_found(r, "'}'");
 }
 
 static const char *copy_of(struct gen_reader *r, const char *text, size_t length)

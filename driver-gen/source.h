@@ -78,6 +78,7 @@ void gen_reader_init(struct gen_reader *r, const char *path, const char *text, s
 /* Records the first failure only and returns -EINVAL. */
 int gen_fail(struct gen_reader *r, struct gen_pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int gen_fail_memory(struct gen_reader *r);
+void gen_fail_statement(struct gen_reader *r);		/* no statement begins with what stands here */
 
 void gen_next(struct gen_reader *r);
 bool gen_is_mark(const struct gen_reader *r, int mark);
@@ -92,7 +93,10 @@ const char *gen_want_name(struct gen_reader *r, const char *what);		/* a word */
 const char *gen_want_hyphened(struct gen_reader *r, const char *what);	/* words with - between them */
 const char *gen_want_string(struct gen_reader *r, const char *what);
 uint64_t gen_want_number(struct gen_reader *r, const char *what, uint64_t most);
-/* The text between { and the } that closes it, as it stands; `ret_pos` is where it begins. C's strings and comments count. */
+/*
+ * The text between { and the } that closes it, as it stands; `ret_pos` is where it begins. C's strings and comments
+ * count.
+ */
 const char *gen_want_block(struct gen_reader *r, struct gen_pos *ret_pos);
 /* The text up to the next MARK, which is taken; without white space at its ends. */
 const char *gen_want_until(struct gen_reader *r, char mark, struct gen_pos *ret_pos);

@@ -11,8 +11,8 @@
 #include "lib/base/err.h"
 
 /*
- * Regular files only, MAX bytes at most (-EFBIG); *ret has a NUL behind it and is the caller's to free(). The text of the
- * error begins with the path.
+ * Regular files only, MAX bytes at most (-EFBIG); *ret has a NUL behind it and is the caller's to free(). The text of
+ * the error begins with the path.
  */
 int xg_file_read(const char *path, size_t max, char **ret, size_t *ret_size, struct xg_err *err);
 /* Makes PATH anew with these bytes; -EEXIST when it is there. SYNC: they are on the disk on return. */

@@ -151,27 +151,13 @@ static bool name_seen(struct adoption *a, const char *name)
 	return false;
 }
 
-struct present {
-	bool any;
-};
-
-static int present_take(void *ctx, const struct xg_entry *e, struct xg_err *err)
-{
-	struct present *p = ctx;
-
-	(void)e;
-	(void)err;
-	p->any = true;
-	return 1;
-}
-
 /* A file that does not count, or not any more: what was taken from it goes. */
 static int adopt_drop(struct adoption *a, const char *path, struct xg_err *err)
 {
-	struct present p = { false };
-	int rc = xg_index_origin(a->r->index, path, present_take, &p, err);
+	bool any = false;
+	int rc = xg_index_origin(a->r->index, path, xg_index_any, &any, err);
 
-	if (rc || !p.any)
+	if (rc || !any)
 		return rc;
 	a->changes = true;
 	return xg_repo_stage_drop(a->batch, path, err);

@@ -3,8 +3,6 @@
 #ifndef XG_REPO_INDEX_H
 #define XG_REPO_INDEX_H
 
-#include <sqlite3.h>
-
 #include "driver-repo/repo.h"
 
 struct xg_index;
@@ -14,8 +12,8 @@ int xg_index_open(const char *path, bool create, struct xg_index **ret, struct x
 void xg_index_close(struct xg_index *x);	/* NULL is fine; an open transaction is undone */
 
 int xg_index_begin(struct xg_index *x, struct xg_err *err);
-int xg_index_commit(struct xg_index *x, struct xg_err *err);
-void xg_index_rollback(struct xg_index *x);
+/* All of it, or nothing when RC or the commit itself says so. */
+int xg_index_end(struct xg_index *x, int rc, struct xg_err *err);
 
 /* Replaces a row of the same digest. */
 int xg_index_put(struct xg_index *x, const struct xg_entry *e, struct xg_err *err);
@@ -27,6 +25,9 @@ int xg_index_mark(struct xg_index *x, const char *digest, struct xg_err *err);
 int xg_index_get(struct xg_index *x, const char *digest, struct xg_entry *ret, struct xg_err *err);
 
 typedef int xg_index_visit(void *ctx, const struct xg_entry *e, struct xg_err *err);
+
+/* A visitor: is there any? CTX is a bool, false so far. */
+int xg_index_any(void *ctx, const struct xg_entry *e, struct xg_err *err);
 
 /* Of the rows whose digest begins with PREFIX (hexadecimal), two at most: enough to know whether it is one. */
 int xg_index_prefix(struct xg_index *x, const char *prefix, xg_index_visit *visit, void *ctx, struct xg_err *err);
@@ -43,6 +44,7 @@ struct xg_index_key {
 	uint32_t pattern;
 };
 
-int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx, struct xg_err *err);
+int xg_index_fit(struct xg_index *x, const struct xg_index_key *key, xg_index_visit *visit, void *ctx,
+		 struct xg_err *err);
 
 #endif

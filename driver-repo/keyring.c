@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 
 #define REVOKED_BYTES_MAX (4u << 20)	/* some 50,000 lines */
 #define REVOKED_WHY 96
@@ -61,7 +62,8 @@ static int key_load(void *ctx, const char *name, struct xg_err *err)
 	if (length < 5 || strcmp(name + length - 4, ".pub"))
 		return 0;
 	if (k->count == XG_KEYS_MAX || length - 4 >= sizeof(key.name))
-		return xg_fail(err, EFBIG, "%s/keys.d: more than %u keys, or one with a name of more than %zu characters",
+		return xg_fail(err, EFBIG,
+			       "%s/keys.d: more than %u keys, or one with a name of more than %zu characters",
 			       k->confdir, XG_KEYS_MAX, sizeof(key.name) - 1);
 	snprintf(path, sizeof(path), "%s/keys.d/%s", k->confdir, name);
 	rc = owner_alone_writes(path, err);
@@ -159,7 +161,8 @@ static int revoked_parse(struct xg_keyring *k, const char *path, char *text, str
 			*save++ = '\0';
 		rc = revoked_line(line, &k->revoked[k->revoked_count]);
 		if (rc < 0)
-			return xg_fail(err, EINVAL, "%s:%zu: expected 'key KEYID why' or 'image SHA256 why'", path, number);
+			return xg_fail(err, EINVAL, "%s:%zu: expected 'key KEYID why' or 'image SHA256 why'", path,
+				       number);
 		k->revoked_count += rc;
 	}
 	qsort(k->revoked, k->revoked_count, sizeof(*k->revoked), revoked_order);
@@ -241,7 +244,8 @@ int xg_keyring_trust(const struct xg_keyring *k, const struct xg_public_key *key
 	if (there)
 		return xg_fail(err, EEXIST, "key %s is trusted already: %s/keys.d/%s.pub", id, k->confdir, there->name);
 	if (xg_keyring_key_revoked(k, id))
-		return xg_fail(err, EKEYREVOKED, "key %s is revoked: take its line out of %s/revoked first", id, k->confdir);
+		return xg_fail(err, EKEYREVOKED, "key %s is revoked: take its line out of %s/revoked first", id,
+			       k->confdir);
 	if (!name[0] || name[0] == '.' || strchr(name, '/') || strlen(name) >= sizeof(k->keys->name))
 		return xg_fail(err, EINVAL, "'%s' cannot be the name of a key", name);
 	snprintf(path, sizeof(path), "%s/keys.d", k->confdir);
@@ -264,7 +268,8 @@ int xg_keyring_revoke(const struct xg_keyring *k, const char *what, const char *
 	if (!is_key_id(what) && !is_digest(what))
 		return xg_fail(err, EINVAL, "'%s' is neither a key's id nor an image's SHA-256", what);
 	if (strpbrk(why, "\n\r#") || strlen(why) >= REVOKED_WHY)
-		return xg_fail(err, EINVAL, "a reason is one line of at most %d characters without '#'", REVOKED_WHY - 1);
+		return xg_fail(err, EINVAL, "a reason is one line of at most %d characters without '#'",
+			       REVOKED_WHY - 1);
 	if (revoked_find(k, what))
 		return 0;
 	/* Two at once: the second one must see what the first one wrote. */
@@ -296,16 +301,17 @@ static int rank(enum xg_trust trust)
 {
 	int i;
 
-	for (i = 0; i < (int)(sizeof(better) / sizeof(better[0])); i++)
+	for (i = 0; i < (int)XG_ARRAY_SIZE(better); i++)
 		if (better[i] == trust)
 			return i;
 	return 99;	/* a revoked image: nothing is better */
 }
 
-static void verdict_set(struct xg_verdict *v, enum xg_trust trust, const char *id, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+static void verdict_set(struct xg_verdict *v, enum xg_trust trust, const char *id, const char *name, const char *fmt,
+			...) __attribute__((format(printf, 5, 6)));
 
-static void verdict_set(struct xg_verdict *v, enum xg_trust trust, const char *id, const char *name, const char *fmt, ...)
+static void verdict_set(struct xg_verdict *v, enum xg_trust trust, const char *id, const char *name, const char *fmt,
+			...)
 {
 	va_list ap;
 
@@ -335,8 +341,8 @@ void xg_verdict_start(const struct xg_keyring *k, const char *digest, struct xg_
 		verdict_set(v, XG_UNSIGNED, "", "", "is not signed");
 }
 
-void xg_verdict_signature(const struct xg_keyring *k, const char *text, size_t text_size, const void *bytes, size_t size,
-			  struct xg_verdict *v)
+void xg_verdict_signature(const struct xg_keyring *k, const char *text, size_t text_size, const void *bytes,
+			  size_t size, struct xg_verdict *v)
 {
 	const struct xg_trusted_key *key;
 	struct xg_err err = XG_ERR_NONE;

@@ -36,7 +36,10 @@ const struct xg_trusted_key *xg_keyring_find(const struct xg_keyring *k, const c
 const char *xg_keyring_key_revoked(const struct xg_keyring *k, const char *id);
 const char *xg_keyring_image_revoked(const struct xg_keyring *k, const char *digest);
 
-/* Adds to the ring as NAME.pub; -EEXIST: that name or that key is there; -EKEYREVOKED. The ring in memory stays as it is. */
+/*
+ * Adds to the ring as NAME.pub; -EEXIST: that name or that key is there; -EKEYREVOKED. The ring in memory stays as it
+ * is.
+ */
 int xg_keyring_trust(const struct xg_keyring *k, const struct xg_public_key *key, const char *name, const char *comment,
 		     struct xg_err *err);
 /* WHAT: a key's id or an image's digest. 0 when it was revoked already. WHY: one line, may be empty. */
@@ -64,7 +67,7 @@ struct xg_verdict {
  * revoked stays so.
  */
 void xg_verdict_start(const struct xg_keyring *k, const char *digest, struct xg_verdict *v);
-void xg_verdict_signature(const struct xg_keyring *k, const char *text, size_t text_size, const void *bytes, size_t size,
-			  struct xg_verdict *v);
+void xg_verdict_signature(const struct xg_keyring *k, const char *text, size_t text_size, const void *bytes,
+			  size_t size, struct xg_verdict *v);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A folder in the OCI image layout (image-spec, image-layout.md): oci-layout, index.json, blobs/sha256/DIGEST. Called by
- * export and import; the index goes last, so that what it names is there.
+ * A folder in the OCI image layout (image-spec, image-layout.md): oci-layout, index.json, blobs/sha256/DIGEST. Called
+ * by export and import; the index goes last, so that what it names is there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +19,8 @@ static int blob_path(const char *dir, const char *digest, char ret[PATH_MAX], st
 	return 0;
 }
 
-static int layout_blob_get(void *ctx, const char *digest, uint64_t size, unsigned int attempt, char **ret, size_t *ret_size,
-			   struct xg_err *err)
+static int layout_blob_get(void *ctx, const char *digest, uint64_t size, unsigned int attempt, char **ret,
+			   size_t *ret_size, struct xg_err *err)
 {
 	char path[PATH_MAX];
 	int rc = blob_path(ctx, digest, path, err);

@@ -50,6 +50,7 @@ XG_REPO_ARCHIVES = \
 	driver-repo/libxgrepo.a \
 	hotswap/libxghotswap.a \
 	dom0-tools/inspect/libxginspect.a \
+	lib/db/libxgdb.a \
 	lib/elf/libxgelf.a \
 	lib/xen/libxgxen.a \
 	lib/base/libxgbase.a

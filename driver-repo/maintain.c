@@ -9,6 +9,7 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/store.h"
+#include "lib/base/array.h"
 #include "lib/base/fault_point.h"
 
 /* ---- Walking the folders ------------------------------------------------------------------------------------ */
@@ -231,7 +232,7 @@ static int index_drop(const struct xg_repo_paths *paths, struct xg_err *err)
 	char path[PATH_MAX];
 	size_t i;
 
-	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(tails); i++) {
 		snprintf(path, sizeof(path), "%s/index.db%s", paths->dir, tails[i]);
 		if (unlink(path) && errno != ENOENT)
 			return xg_fail_errno(err, errno, "%s", path);
@@ -259,11 +260,7 @@ static int reindex_all(struct work *w, struct xg_err *err)
 		rc = xg_blob_walk(w->r, reindex_blob, reindex_stray, w, err);
 	if (!rc)
 		rc = xg_fault_point("repo reindex: rows written", err);
-	if (rc) {
-		xg_index_rollback(w->r->index);
-		return rc;
-	}
-	return xg_index_commit(w->r->index, err);
+	return xg_index_end(w->r->index, rc, err);
 }
 
 int xg_repo_reindex(const struct xg_repo_paths *paths, struct xg_repo_report *report, struct xg_err *err)

@@ -155,7 +155,8 @@ int xg_signature_parse(const char *text, size_t size, struct xg_signature *ret, 
 	if (rc)
 		return rc;
 	if (memcmp(raw, "Ed", 2) && memcmp(raw, "ED", 2))
-		return xg_fail(err, EBADMSG, "the signature is of the kind %02x%02x, neither Ed nor ED", raw[0], raw[1]);
+		return xg_fail(err, EBADMSG, "the signature is of the kind %02x%02x, neither Ed nor ED", raw[0],
+			       raw[1]);
 	ret->prehashed = raw[1] == 'D';
 	memcpy(ret->id, raw + 2, sizeof(ret->id));
 	memcpy(ret->signature, raw + 10, sizeof(ret->signature));
@@ -288,7 +289,9 @@ int xg_public_key_format(const struct xg_public_key *key, const char *comment, c
 	return text_end(f, &text, ret, err);
 }
 
-/* A secret key's fields, as they lie in the file: 2 "Ed", 2 kdf, 2 "B2", 32 salt, 8 ops, 8 mem, 8 id, 64 key, 32 sum. */
+/*
+ * A secret key's fields, as they lie in the file: 2 "Ed", 2 kdf, 2 "B2", 32 salt, 8 ops, 8 mem, 8 id, 64 key, 32 sum.
+ */
 enum { AT_KDF = 2, AT_SUM_KIND = 4, AT_SALT = 6, AT_OPS = 38, AT_MEM = 46, AT_ID = 54, AT_KEY = 62, AT_SUM = 126 };
 
 static void secret_sum(const uint8_t raw[SECRET_BYTES], uint8_t ret[32])
@@ -317,7 +320,8 @@ static int secret_mask(uint8_t raw[SECRET_BYTES], const char *password, struct x
 
 	if (ops > OPSLIMIT_MAX || mem > MEMLIMIT_MAX)
 		return xg_fail(err, EBADMSG, "the secret key asks scrypt for more than this program gives");
-	if (crypto_pwhash_scryptsalsa208sha256(stream, sizeof(stream), password, strlen(password), raw + AT_SALT, ops, mem))
+	if (crypto_pwhash_scryptsalsa208sha256(stream, sizeof(stream), password, strlen(password), raw + AT_SALT, ops,
+					       mem))
 		return xg_fail_errno(err, ENOMEM, "%llu bytes for the secret key's password", (unsigned long long)mem);
 	for (i = 0; i < sizeof(stream); i++)
 		raw[AT_ID + i] ^= stream[i];
@@ -373,7 +377,8 @@ static int secret_open(uint8_t raw[SECRET_BYTES], const char *password, struct x
 	return 0;
 }
 
-int xg_secret_key_parse(const char *text, size_t size, const char *password, struct xg_secret_key *ret, struct xg_err *err)
+int xg_secret_key_parse(const char *text, size_t size, const char *password, struct xg_secret_key *ret,
+			struct xg_err *err)
 {
 	uint8_t raw[SECRET_BYTES];
 	int rc = secret_raw(text, size, raw, err);

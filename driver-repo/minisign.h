@@ -49,7 +49,8 @@ void xg_key_id_text(const uint8_t id[8], char ret[XG_KEY_ID_TEXT]);
 int xg_public_key_parse(const char *text, size_t size, struct xg_public_key *ret, struct xg_err *err);
 int xg_signature_parse(const char *text, size_t size, struct xg_signature *ret, struct xg_err *err);
 /* PASSWORD may be NULL: -EACCES when one is wanted, or the wrong one was given. Blocks for a second with one. */
-int xg_secret_key_parse(const char *text, size_t size, const char *password, struct xg_secret_key *ret, struct xg_err *err);
+int xg_secret_key_parse(const char *text, size_t size, const char *password, struct xg_secret_key *ret,
+			struct xg_err *err);
 bool xg_secret_key_wants_password(const char *text, size_t size);
 
 /* 0, or -EBADMSG: KEY did not sign these bytes, or the trusted comment is not what was signed. */
@@ -61,8 +62,8 @@ void xg_secret_key_wipe(struct xg_secret_key *key);
 void xg_public_key_of(const struct xg_secret_key *secret, struct xg_public_key *ret);
 
 /*
- * As files: text of *ret_size bytes, NUL-terminated, the caller's to free(). COMMENT and TRUSTED are one printable line.
- * Signatures are of the kind ED.
+ * As files: text of *ret_size bytes, NUL-terminated, the caller's to free(). COMMENT and TRUSTED are one printable
+ * line. Signatures are of the kind ED.
  */
 int xg_public_key_format(const struct xg_public_key *key, const char *comment, char **ret, size_t *ret_size,
 			 struct xg_err *err);

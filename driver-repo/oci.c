@@ -96,7 +96,8 @@ static int descriptor_take(const char *what, const json_t *d, uint64_t max, stru
 	json_int_t size = json_integer_value(json_object_get(d, "size"));
 
 	if (strncmp(digest, "sha256:", 7) || !xg_is_digest(digest + 7))
-		return xg_fail(err, EBADMSG, "%s: '%.80s' is no SHA-256 digest", what, is_printable(digest) ? digest : "?");
+		return xg_fail(err, EBADMSG, "%s: '%.80s' is no SHA-256 digest", what,
+			       is_printable(digest) ? digest : "?");
 	if (!json_is_integer(json_object_get(d, "size")) || size < 0 || (uint64_t)size > max)
 		return xg_fail(err, EBADMSG, "%s: a size of %lld bytes, at most %llu", what, (long long)size,
 			       (unsigned long long)max);
@@ -123,7 +124,8 @@ static int layer_take(struct xg_oci_manifest *m, const json_t *layer, struct xg_
 		return 0;	/* something that came later */
 	if (m->signature_count == XG_OCI_SIGNATURES_MAX)
 		return xg_fail(err, EBADMSG, "the manifest has more than %u signatures", XG_OCI_SIGNATURES_MAX);
-	return descriptor_take("the manifest's signature", layer, XG_MINISIGN_MAX, &m->signatures[m->signature_count++], err);
+	return descriptor_take("the manifest's signature", layer, XG_MINISIGN_MAX, &m->signatures[m->signature_count++],
+			       err);
 }
 
 int xg_oci_manifest_parse(const char *text, size_t size, struct xg_oci_manifest *ret, struct xg_err *err)
@@ -141,12 +143,14 @@ int xg_oci_manifest_parse(const char *text, size_t size, struct xg_oci_manifest 
 			return rc;
 	}
 	if (!m.image.digest[0])
-		return xg_fail(err, EBADMSG, "the manifest has no layer of the type " XG_OCI_IMAGE ": not one of xengraft's");
+		return xg_fail(err, EBADMSG,
+			       "the manifest has no layer of the type " XG_OCI_IMAGE ": not one of xengraft's");
 	*ret = m;
 	return 0;
 }
 
-int xg_oci_index_parse(const char *text, size_t size, struct xg_oci_descriptor **ret, size_t *ret_count, struct xg_err *err)
+int xg_oci_index_parse(const char *text, size_t size, struct xg_oci_descriptor **ret, size_t *ret_count,
+		       struct xg_err *err)
 {
 	struct xg_oci_descriptor *list xg_auto_free = NULL;
 	json_t *json xg_auto_json = NULL, *manifests, *m;
@@ -204,10 +208,12 @@ int xg_oci_config_make(const struct xg_entry *e, char **ret, struct xg_err *err)
 {
 	const struct xg_image_note *n = &e->note;
 
-	return json_text(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "kind", n->kind, "abi",
-				   (int)n->abi, "abi_last", (int)n->abi_last, "os", n->os, "release", n->release, "release_last",
-				   n->release_last, "build_id", n->build_id, "architecture", n->arch, "class", n->class_name,
-				   "device", n->device, "mode", n->mode, "version", n->version, "licence", n->licence), ret, err);
+	return json_text(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "kind", n->kind,
+				   "abi", (int)n->abi, "abi_last", (int)n->abi_last, "os", n->os, "release", n->release,
+				   "release_last", n->release_last, "build_id", n->build_id, "architecture", n->arch,
+				   "class", n->class_name, "device", n->device, "mode", n->mode, "version", n->version,
+				   "licence", n->licence),
+			 ret, err);
 }
 
 int xg_oci_manifest_make(const struct xg_entry *e, const struct xg_oci_descriptor *config,
@@ -221,9 +227,11 @@ int xg_oci_manifest_make(const struct xg_entry *e, const struct xg_oci_descripto
 	json_array_append_new(layers, descriptor_json(XG_OCI_IMAGE, &parts->image, TITLE));
 	for (i = 0; i < parts->signature_count; i++)
 		json_array_append_new(layers, descriptor_json(XG_OCI_SIGNATURE, &parts->signatures[i], TITLE));
-	return json_text(json_pack("{s:i, s:s, s:o, s:o, s:{s:s, s:s, s:s}}", "schemaVersion", 2, "mediaType", XG_OCI_MANIFEST,
-				   "config", descriptor_json(XG_OCI_CONFIG, config, TITLE), "layers", layers, "annotations",
-				   TITLE, name, VERSION, e->note.version, LICENSES, e->note.licence), ret, err);
+	return json_text(json_pack("{s:i, s:s, s:o, s:o, s:{s:s, s:s, s:s}}", "schemaVersion", 2, "mediaType",
+				   XG_OCI_MANIFEST, "config", descriptor_json(XG_OCI_CONFIG, config, TITLE), "layers",
+				   layers, "annotations", TITLE, name, VERSION, e->note.version, LICENSES,
+				   e->note.licence),
+			 ret, err);
 }
 
 int xg_oci_index_make(const struct xg_oci_descriptor *list, size_t count, char **ret, struct xg_err *err)
@@ -232,7 +240,9 @@ int xg_oci_index_make(const struct xg_oci_descriptor *list, size_t count, char *
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		json_array_append_new(manifests, descriptor_json(list[i].index ? XG_OCI_INDEX : XG_OCI_MANIFEST, &list[i], REF_NAME));
-	return json_text(json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", XG_OCI_INDEX, "manifests", manifests),
+		json_array_append_new(manifests, descriptor_json(list[i].index ? XG_OCI_INDEX : XG_OCI_MANIFEST,
+								 &list[i], REF_NAME));
+	return json_text(json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", XG_OCI_INDEX, "manifests",
+				   manifests),
 			 ret, err);
 }

@@ -39,7 +39,8 @@ struct xg_oci_manifest {
 /* -EBADMSG: not JSON, or not of this form; *ret of the index is the caller's to free(). */
 int xg_oci_manifest_parse(const char *text, size_t size, struct xg_oci_manifest *ret, struct xg_err *err);
 /* A single manifest in the place of an index: *ret_count is 0. Manifests of other kinds of things are passed over. */
-int xg_oci_index_parse(const char *text, size_t size, struct xg_oci_descriptor **ret, size_t *ret_count, struct xg_err *err);
+int xg_oci_index_parse(const char *text, size_t size, struct xg_oci_descriptor **ret, size_t *ret_count,
+		       struct xg_err *err);
 
 /* As JSON text, the caller's to free(). */
 int xg_oci_config_make(const struct xg_entry *e, char **ret, struct xg_err *err);

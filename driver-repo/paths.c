@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 #define CONF_BYTES_MAX 65536u
@@ -35,7 +36,8 @@ int xg_repo_paths(struct xg_repo_paths *ret, struct xg_err *err)
 	if (!rc)
 		rc = put(ret->confdir, sizeof(ret->confdir), env_or("XENGRAFT_CONFDIR", XG_SYSCONFDIR), "", err);
 	if (!rc)
-		rc = put(ret->images, sizeof(ret->images), env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR), "", err);
+		rc = put(ret->images, sizeof(ret->images),
+			 env_or("XENGRAFT_IMAGES", XG_STATEDIR "/images:" XG_IMAGEDIR), "", err);
 	return rc;
 }
 
@@ -86,7 +88,7 @@ static int conf_line(struct xg_repo_conf *c, char *line)
 	value = strtok_r(NULL, " \t", &save);
 	if (!value || strtok_r(NULL, " \t", &save))
 		return -EINVAL;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(words); i++)
 		if (!strcmp(words[i].word, word))
 			return words[i].take(c, value);
 	return -EINVAL;
@@ -109,8 +111,8 @@ int xg_repo_conf(const char *confdir, struct xg_repo_conf *ret, struct xg_err *e
 		if (next)
 			*next++ = '\0';
 		if (conf_line(&c, line))
-			return xg_fail(err, EINVAL, "%s:%u: expected 'unsigned refuse|allow', 'generate allow|deny' or 'mirror ADDRESS'",
-				       path, number);
+			return xg_fail(err, EINVAL, "%s:%u: expected 'unsigned refuse|allow', "
+				       "'generate allow|deny' or 'mirror ADDRESS'", path, number);
 	}
 	*ret = c;
 	return 0;

@@ -4,12 +4,13 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "driver-repo/file.h"
 #include "driver-repo/store.h"
+#include "lib/base/array.h"
+#include "lib/base/lock.h"
 
 #define LOCK_WAIT_MS 60000
 
@@ -78,7 +79,7 @@ int xg_repo_folders(const struct xg_repo_paths *paths, struct xg_err *err)
 	size_t i;
 	int rc = xg_dir_make(paths->dir, 0700, err);
 
-	for (i = 0; !rc && i < sizeof(folders) / sizeof(folders[0]); i++) {
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(folders); i++) {
 		snprintf(path, sizeof(path), "%s%s", paths->dir, folders[i]);
 		rc = xg_dir_make(path, 0755, err);
 	}
@@ -118,7 +119,8 @@ static int no_index(const struct xg_repo_paths *paths, struct xg_err *err)
 	snprintf(path, sizeof(path), "%s/blobs", paths->dir);
 	if (access(path, F_OK))
 		return xg_fail(err, ENOENT, "there is no repository at %s: 'xengraft-repo init' makes one", paths->dir);
-	return xg_fail(err, ENOENT, "the repository at %s has no index: 'xengraft-repo reindex' makes it anew", paths->dir);
+	return xg_fail(err, ENOENT, "the repository at %s has no index: 'xengraft-repo reindex' makes it anew",
+		       paths->dir);
 }
 
 static int repo_open(const struct xg_repo_paths *paths, bool create, struct xg_repo **ret, struct xg_err *err)
@@ -179,27 +181,15 @@ const struct xg_repo_conf *xg_repo_policy(const struct xg_repo *r)
 
 /* ---- The lock ----------------------------------------------------------------------------------------------- */
 
-/* Looked at again and again: flock() has no time limit. The file stays: there is no race about which one is locked. */
 int xg_repo_lock_file(const struct xg_repo_paths *paths, int *ret, struct xg_err *err)
 {
-	struct timespec pause = { .tv_nsec = 5000000 };
-	int fd xg_auto_close = -1, tries;
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/lock", paths->dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return xg_fail_errno(err, errno, "%s", path);
-	for (tries = LOCK_WAIT_MS / 5; flock(fd, LOCK_EX | LOCK_NB); tries--) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return xg_fail_errno(err, errno, "%s", path);
-		if (tries <= 0)
-			return xg_fail(err, EAGAIN, "another process has been writing to the repository for a minute");
-		nanosleep(&pause, NULL);
-	}
-	*ret = fd;
-	fd = -1;
-	return 0;
+	rc = xg_lock_file(path, LOCK_WAIT_MS, NULL, ret, err);
+	return rc == -EAGAIN ?
+		xg_fail(err, EAGAIN, "another process has been writing to the repository for a minute") : rc;
 }
 
 /* ---- Entries ------------------------------------------------------------------------------------------------ */

@@ -73,8 +73,12 @@ int xg_repo_list(struct xg_repo *r, int (*visit)(void *ctx, const struct xg_entr
  * The image whole, read once: what comes back is what its digest says (-EBADMSG, naming it, when the blob is missing,
  * cut or changed), and V says what the signatures are worth over these very bytes.
  */
-int xg_repo_load(struct xg_repo *r, const char *digest, struct xg_image **ret, struct xg_verdict *v, struct xg_err *err);
-/* As xg_repo_load(), and refuses what may not be installed: -EPERM. V->trust may still be XG_UNSIGNED: the policy says so. */
+int xg_repo_load(struct xg_repo *r, const char *digest, struct xg_image **ret, struct xg_verdict *v,
+		 struct xg_err *err);
+/*
+ * As xg_repo_load(), and refuses what may not be installed: -EPERM. V->trust may still be XG_UNSIGNED: the policy says
+ * so.
+ */
 int xg_repo_load_trusted(struct xg_repo *r, const char *digest, struct xg_image **ret, struct xg_verdict *v,
 			 struct xg_err *err);
 /* Each signature of an image: its text, as it lies there. Known keys alone when ALL is false. */
@@ -93,7 +97,8 @@ struct xg_repo_batch;
 int xg_repo_begin(struct xg_repo *r, struct xg_repo_batch **ret, struct xg_err *err);
 int xg_repo_stage(struct xg_repo_batch *b, const struct xg_image *image, const char *origin, struct xg_err *err);
 /* A signature of an image that is staged or there. -EBADMSG: it does not parse. Whether it is right is not asked. */
-int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size, struct xg_err *err);
+int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size,
+			    struct xg_err *err);
 /* With the commit, images that came from the file ORIGIN and are not of this batch go away. */
 int xg_repo_stage_drop(struct xg_repo_batch *b, const char *origin, struct xg_err *err);
 int xg_repo_commit(struct xg_repo_batch *b, struct xg_err *err);

@@ -23,7 +23,18 @@ void xg_choice_fini(struct xg_choice *c)
 /* ---- Does it fit? ------------------------------------------------------------------------------------------- */
 
 /* What is wrong with it, the gravest first: rows, so that an explanation and a refusal say the same. */
-enum miss { MISS_KIND, MISS_ARCH, MISS_CLASS, MISS_OS, MISS_DEVICE, MISS_MODE, MISS_ABI, MISS_RELEASE, MISS_BUILD, FITS };
+enum miss {
+	MISS_KIND,
+	MISS_ARCH,
+	MISS_CLASS,
+	MISS_OS,
+	MISS_DEVICE,
+	MISS_MODE,
+	MISS_ABI,
+	MISS_RELEASE,
+	MISS_BUILD,
+	FITS,
+};
 
 static bool states_other(const char *stated, const char *wanted)
 {
@@ -81,8 +92,8 @@ static void miss_text(enum miss m, const struct xg_wanted *q, const struct xg_im
 			snprintf(ret, room, "of ABI %u to %u, not %u", n->abi, n->abi_last, q->abi);
 		break;
 	case MISS_RELEASE:
-		snprintf(ret, room, "for release %s%s%s, not %s", n->release, n->release_last[0] ? " to " : "", n->release_last,
-			 or_unknown(q->release));
+		snprintf(ret, room, "for release %s%s%s, not %s", n->release, n->release_last[0] ? " to " : "",
+			 n->release_last, or_unknown(q->release));
 		break;
 	case MISS_BUILD:
 		snprintf(ret, room, "for build %.16s…, not %.16s%s", n->build_id, or_unknown(q->build_id),
@@ -111,12 +122,16 @@ static int tie(const struct resolve *s, const struct xg_entry *e, struct xg_err 
 	char name[XG_NAME_MAX];
 
 	xg_note_name(&e->note, name);
-	return xg_fail(err, ENOTUNIQ, "two images fit equally well, %.12s and %.12s (both %s): 'xengraft-repo remove' one",
+	return xg_fail(err, ENOTUNIQ,
+		       "two images fit equally well, %.12s and %.12s (both %s): 'xengraft-repo remove' one",
 		       s->best->entry.digest, e->digest, name);
 }
 
-/* The note that counts is the one in the bytes; an index that says another thing is out of date or was tampered with. */
-static int row_is_true(const struct resolve *s, const struct xg_entry *e, const struct xg_image *image, struct xg_err *err)
+/*
+ * The note that counts is the one in the bytes; an index that says another thing is out of date or was tampered with.
+ */
+static int row_is_true(const struct resolve *s, const struct xg_entry *e, const struct xg_image *image,
+		       struct xg_err *err)
 {
 	if (missed(s->kind, s->q, &image->note) == FITS && xg_note_pattern(&image->note) == e->pattern &&
 	    !xg_version_compare(image->note.version, e->note.version))

@@ -2,10 +2,10 @@
 /*
  * Which image for this guest and this device?
  *
- * Of the images that fit, the most specific wins: build-id, release, range of releases, OS, device, mode, in this order of
- * weight (XG_STATES_*). Of equally specific ones the newest; where any mode will do, paravirtual before virtual. Two that are
- * equal in all this are an error that names both. Only images that may be installed are looked at; one that is damaged is an
- * error, not a candidate less: else somebody who can spoil a file could choose the driver.
+ * Of the images that fit, the most specific wins: build-id, release, range of releases, OS, device, mode, in this order
+ * of weight (XG_STATES_*). Of equally specific ones the newest; where any mode will do, paravirtual before virtual. Two
+ * that are equal in all this are an error that names both. Only images that may be installed are looked at; one that is
+ * damaged is an error, not a candidate less: else somebody who can spoil a file could choose the driver.
  */
 #ifndef XG_REPO_RESOLVE_H
 #define XG_REPO_RESOLVE_H
@@ -21,7 +21,8 @@ struct xg_wanted {
 };
 
 struct xg_choice {
-	struct xg_image *image;		/* what was judged: these bytes are to be installed. Freed by xg_choice_fini() */
+	/* what was judged: these bytes are to be installed. Freed by xg_choice_fini() */
+	struct xg_image *image;
 	struct xg_entry entry;
 	struct xg_verdict verdict;
 	char why[320];			/* one line: what it fits by, what it was preferred to, who signed it */
@@ -32,7 +33,8 @@ XG_DEFINE_AUTO(struct xg_choice, xg_choice_fini)
 
 /*
  * KIND: "personality" or "driver". -ENOENT: none fits (the text has the nearest: one for another build, …);
- * -EPERM: one does, and may not be installed (not signed, revoked, …); -ENOTUNIQ: a tie; -EBADMSG: the one that fits best is damaged.
+ * -EPERM: one does, and may not be installed (not signed, revoked, …); -ENOTUNIQ: a tie; -EBADMSG: the one that fits
+ * best is damaged.
  */
 int xg_repo_resolve(struct xg_repo *r, const char *kind, const struct xg_wanted *q, struct xg_choice *ret,
 		    struct xg_err *err);

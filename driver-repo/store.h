@@ -34,7 +34,8 @@ int xg_repo_unlink(struct xg_repo *r, const char *digest, struct xg_err *err);
 /* Visits all blobs, whatever the index says: their digests; names that are none are told of as strays. */
 int xg_blob_walk(struct xg_repo *r, int (*visit)(void *ctx, const char *digest, const char *path, struct xg_err *err),
 		 int (*stray)(void *ctx, const char *path, struct xg_err *err), void *ctx, struct xg_err *err);
-int xg_signature_walk(struct xg_repo *r, int (*visit)(void *ctx, const char *digest, const char *path, struct xg_err *err),
+int xg_signature_walk(struct xg_repo *r,
+		      int (*visit)(void *ctx, const char *digest, const char *path, struct xg_err *err),
 		      int (*stray)(void *ctx, const char *path, struct xg_err *err), void *ctx, struct xg_err *err);
 
 void xg_entry_of(const struct xg_image *image, struct xg_entry *ret);

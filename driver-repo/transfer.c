@@ -145,8 +145,8 @@ int xg_transfer_send(struct xg_repo *r, const struct xg_place *p, const char (*d
 /* ---- Receiving ---------------------------------------------------------------------------------------------- */
 
 /* From whichever source has the right bytes; what the wrong ones were is said if none has. */
-static int fetch(const struct xg_place *p, const struct xg_oci_descriptor *d, bool manifest, char **ret, size_t *ret_size,
-		 struct xg_err *err)
+static int fetch(const struct xg_place *p, const struct xg_oci_descriptor *d, bool manifest, char **ret,
+		 size_t *ret_size, struct xg_err *err)
 {
 	struct xg_err first = XG_ERR_NONE, now;
 	struct xg_oci_descriptor is;
@@ -167,8 +167,8 @@ static int fetch(const struct xg_place *p, const struct xg_oci_descriptor *d, bo
 				return 0;
 			}
 			free(bytes);
-			rc = xg_fail(&now, EBADMSG, "what was to be %.12s is %zu bytes with the SHA-256 %.12s…", d->digest, size,
-				     is.digest);
+			rc = xg_fail(&now, EBADMSG, "what was to be %.12s is %zu bytes with the SHA-256 %.12s…",
+				     d->digest, size, is.digest);
 		}
 		if (!first.code)
 			first = now;
@@ -207,7 +207,8 @@ static int receive_signatures(struct receiving *w, const struct xg_oci_manifest 
 	for (i = 0; !rc && i < m->signature_count; i++) {
 		rc = fetch(w->p, &m->signatures[i], false, &texts[i].text, &texts[i].size, err);
 		if (!rc)
-			xg_verdict_signature(xg_repo_keyring(w->r), texts[i].text, texts[i].size, image->bytes, image->size, v);
+			xg_verdict_signature(xg_repo_keyring(w->r), texts[i].text, texts[i].size, image->bytes,
+					     image->size, v);
 	}
 	return rc;
 }
@@ -239,7 +240,8 @@ static int receive_bytes(struct receiving *w, const struct xg_oci_manifest *m, s
 	size_t size;
 	int rc;
 
-	*ret_there = !xg_repo_entry(w->r, m->image.digest, &e, NULL) && !xg_repo_load(w->r, m->image.digest, ret, &v, NULL);
+	*ret_there =
+		!xg_repo_entry(w->r, m->image.digest, &e, NULL) && !xg_repo_load(w->r, m->image.digest, ret, &v, NULL);
 	if (*ret_there)
 		return 0;
 	rc = fetch(w->p, &m->image, false, &bytes, &size, err);
@@ -293,7 +295,8 @@ static bool is_asked(const struct xg_oci_descriptor *d, char *const *names, size
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (!strcmp(names[i], d->name) || (strlen(names[i]) >= 6 && !strncmp(names[i], d->digest, strlen(names[i]))))
+		if (!strcmp(names[i], d->name) ||
+		    (strlen(names[i]) >= 6 && !strncmp(names[i], d->digest, strlen(names[i]))))
 			asked = seen[i] = true;
 	return asked;
 }
@@ -342,8 +345,8 @@ static int receive_listed(struct receiving *w, const struct xg_oci_descriptor *l
 	return rc;
 }
 
-static int receive_index(struct receiving *w, const struct xg_oci_descriptor *list, size_t list_count, char *const *names,
-			 size_t count, struct xg_err *err)
+static int receive_index(struct receiving *w, const struct xg_oci_descriptor *list, size_t list_count,
+			 char *const *names, size_t count, struct xg_err *err)
 {
 	bool *seen xg_auto_free = calloc(count + 1, sizeof(*seen));
 	struct asked asked = { .names = names, .count = count, .seen = seen };

@@ -63,7 +63,6 @@ void xg_repo_batch_free(struct xg_repo_batch *b)
 		if (!b->files[i].renamed)
 			(void)unlink(path);
 	}
-	xg_index_rollback(b->r->index);
 	for (i = 0; i < b->drop_count; i++)
 		free(b->drops[i]);
 	free(b->drops);
@@ -122,7 +121,8 @@ static void *grow(void *array, size_t count, size_t *room, size_t size)
 }
 
 /* Its name is of no use any more once it is renamed: so the slot is taken only when the file is there. */
-static int stage_file(struct xg_repo_batch *b, const struct staged *s, const void *bytes, size_t size, struct xg_err *err)
+static int stage_file(struct xg_repo_batch *b, const struct staged *s, const void *bytes, size_t size,
+		      struct xg_err *err)
 {
 	struct staged *files = grow(b->files, b->count, &b->room, sizeof(*files));
 	char path[PATH_MAX];
@@ -185,7 +185,8 @@ int xg_repo_stage(struct xg_repo_batch *b, const struct xg_image *image, const c
 	return 0;
 }
 
-int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size, struct xg_err *err)
+int xg_repo_stage_signature(struct xg_repo_batch *b, const char *digest, const char *text, size_t size,
+			    struct xg_err *err)
 {
 	struct xg_signature *sig xg_auto_free = malloc(sizeof(*sig));
 	struct staged s = { .signature = true };
@@ -337,9 +338,7 @@ static int rows_write(struct xg_repo_batch *b, const struct outdated *o, struct 
 		rc = xg_index_mark(b->r->index, o->digests[i], err);
 	if (!rc)
 		rc = xg_fault_point("repo add: rows written", err);
-	if (rc)
-		xg_index_rollback(b->r->index);
-	return rc ? rc : xg_index_commit(b->r->index, err);
+	return xg_index_end(b->r->index, rc, err);
 }
 
 static int marked_finish(struct xg_repo *r, struct xg_err *err);
@@ -437,35 +436,18 @@ static int marked_finish(struct xg_repo *r, struct xg_err *err)
 		rc = xg_index_begin(r->index, err);
 	if (rc)
 		return rc;
-	rc = xg_index_marked(r->index, marked_drop, r, err);
-	if (rc)
-		xg_index_rollback(r->index);
-	return rc ? rc : xg_index_commit(r->index, err);
-}
-
-struct owed {
-	bool any;
-};
-
-static int owed_any(void *ctx, const struct xg_entry *e, struct xg_err *err)
-{
-	struct owed *o = ctx;
-
-	(void)e;
-	(void)err;
-	o->any = true;
-	return 1;
+	return xg_index_end(r->index, xg_index_marked(r->index, marked_drop, r, err), err);
 }
 
 int xg_repo_lock(struct xg_repo *r, int *ret, struct xg_err *err)
 {
 	int lock xg_auto_close = -1;
-	struct owed o = { false };
+	bool any = false;
 	int rc = xg_repo_lock_file(&r->paths, &lock, err);
 
 	if (!rc)
-		rc = xg_index_marked(r->index, owed_any, &o, err);
-	if (!rc && o.any)
+		rc = xg_index_marked(r->index, xg_index_any, &any, err);
+	if (!rc && any)
 		rc = marked_finish(r, err);
 	if (rc)
 		return rc;
@@ -486,12 +468,7 @@ int xg_repo_remove(struct xg_repo *r, const char *digest, struct xg_err *err)
 		rc = xg_index_begin(r->index, err);
 	if (rc)
 		return rc;
-	rc = xg_index_mark(r->index, digest, err);
-	if (rc) {
-		xg_index_rollback(r->index);
-		return rc;
-	}
-	rc = xg_index_commit(r->index, err);
+	rc = xg_index_end(r->index, xg_index_mark(r->index, digest, err), err);
 	if (!rc)
 		rc = xg_fault_point("repo remove: marked", err);
 	return rc ? rc : marked_finish(r, err);

@@ -11,6 +11,7 @@
 
 #include "hotswap/wait.h"
 #include "hotswap/way_in.h"
+#include "lib/base/array.h"
 
 #define ENTER_TIMEOUT_MS 5000
 #define START_TIMEOUT_MS 5000
@@ -298,7 +299,7 @@ static int guest_status(int status, const char *what, struct xg_err *err)
 
 	if (!status)
 		return 0;
-	for (i = 0; i < sizeof(guest_errors) / sizeof(guest_errors[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(guest_errors); i++)
 		if (status == -guest_errors[i].number)
 			return xg_fail(err, guest_errors[i].code, "%s: %s", what, guest_errors[i].text);
 	return xg_fail(err, EIO, "%s: the guest answered with the unknown status %d", what, status);

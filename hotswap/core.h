@@ -64,11 +64,14 @@ static inline bool xg_core_is_gone(int rc)
 	return rc == -ESTALE || rc == -ENODEV;
 }
 
-/* Is the personality where the record says? Changes nothing and waits for nothing; -ESTALE and -ENODEV as xg_core_open(). */
+/*
+ * Is the personality where the record says? Changes nothing and waits for nothing; -ESTALE and -ENODEV as
+ * xg_core_open().
+ */
 int xg_core_look(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record, struct xg_err *err);
 /*
- * -ESTALE: the window is not what the record says (another kernel runs now); -ENODEV: the personality has left; -EAGAIN: the
- * domain was restored, and its personality has not noticed within five seconds.
+ * -ESTALE: the window is not what the record says (another kernel runs now); -ENODEV: the personality has left;
+ * -EAGAIN: the domain was restored, and its personality has not noticed within five seconds.
  */
 int xg_core_open(struct xg_guest *g, const struct xg_os *os, const struct xg_core_record *record,
 		 struct xg_core **ret, struct xg_err *err);
@@ -82,7 +85,9 @@ XG_DEFINE_AUTO(struct xg_core, xg_core_close)
 #define XG_COMMAND_TIMEOUT_MS 30000
 int xg_core_command(struct xg_core *core, enum xg_command_op op, uint64_t arg0, uint64_t arg1,
 		    struct xg_reply *ret, const char *what, struct xg_err *err);
-/* The same with a third argument. RET, which may be NULL, is there when the guest refused, too: its seq is not 0 then. */
+/*
+ * The same with a third argument. RET, which may be NULL, is there when the guest refused, too: its seq is not 0 then.
+ */
 int xg_core_command3(struct xg_core *core, enum xg_command_op op, const uint64_t args[3], struct xg_reply *ret,
 		     const char *what, struct xg_err *err);
 

@@ -12,6 +12,7 @@
 #include "guest-stubs/abi/xengraft_abi.h"
 #include "hotswap/wait.h"
 #include "hotswap/way_in.h"
+#include "lib/base/array.h"
 
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
 
@@ -78,8 +79,8 @@ static int plan_functions(struct xg_kernel *k, const struct xg_way_in *way, stru
 }
 
 /* The word inside the holder that leads to the handler; its layout need not be known. */
-static int plan_pointer(struct xg_kernel *k, const struct xg_way_in *way, struct xg_getin_plan *plan, struct gva handler,
-			struct xg_err *err)
+static int plan_pointer(struct xg_kernel *k, const struct xg_way_in *way, struct xg_getin_plan *plan,
+			struct gva handler, struct xg_err *err)
 {
 	uint64_t words[HOLDER_BYTES_MAX / 8];
 	struct xg_translation t;
@@ -99,8 +100,8 @@ static int plan_pointer(struct xg_kernel *k, const struct xg_way_in *way, struct
 	for (i = 0; i < count && words[i] != handler.v; i++)
 		;
 	if (i == count || (holder.v & 7))
-		return xg_fail(err, ENOENT, "%s at %#llx does not hold %s: has the guest's kernel finished booting?", way->holder,
-			       (unsigned long long)holder.v, way->roles[XG_ROLE_HANDLER]);
+		return xg_fail(err, ENOENT, "%s at %#llx does not hold %s: has the guest's kernel finished booting?",
+			       way->holder, (unsigned long long)holder.v, way->roles[XG_ROLE_HANDLER]);
 	plan->pointer = gva_add(holder, i * 8);
 	plan->handler = handler.v;
 	rc = xg_kernel_translate(k, plan->pointer, &t, err);
@@ -188,7 +189,8 @@ static int plan_cave(struct xg_kernel *k, const struct xg_way_in *way, struct xg
 	if (!cave_try(k, cave_behind(etext, plan->cave_bytes), plan, &behind) ||
 	    !cave_try(k, cave_before(etext, plan->cave_bytes), plan, &before))
 		return 0;
-	return xg_fail(err, ENOSPC, "no %u unused bytes at the end of the kernel's text (behind it: %.120s; before it: %.120s)",
+	return xg_fail(err, ENOSPC,
+		       "no %u unused bytes at the end of the kernel's text (behind it: %.120s; before it: %.120s)",
 		       plan->cave_bytes, behind.text, before.text);
 }
 
@@ -210,7 +212,8 @@ static int plan_nobody_inside(struct xg_kernel *k, const struct xg_getin_plan *p
 	int rc = xg_kernel_read(k, XG_GVA(plan->mailbox_va), &mailbox, sizeof(mailbox), err);
 
 	if (!rc && somebody_inside(&mailbox))
-		rc = xg_fail(err, EAGAIN, "the guest's kernel has not left an earlier first stage yet: try again in some seconds");
+		rc = xg_fail(err, EAGAIN,
+			     "the guest's kernel has not left an earlier first stage yet: try again in some seconds");
 	return rc;
 }
 
@@ -316,7 +319,7 @@ static int maps_open(struct xg_guest *g, const struct xg_getin_plan *plan, struc
 	int rc;
 
 	*m = (struct getin_maps){ .guest = g };
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		rc = xg_guest_map(g, &rows[i].frame, 1, XG_READ | XG_WRITE, NULL, &page, err);
 		if (rc) {
 			maps_close(m);

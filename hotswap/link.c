@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hotswap/link_rules.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 enum part { PART_TEXT, PART_DATA, PARTS, PART_NONE };
@@ -260,7 +261,7 @@ static int check_import(const struct xg_elf_symbol *s, struct xg_err *err)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(refused_imports) / sizeof(refused_imports[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(refused_imports); i++)
 		if (strcmp(s->name, refused_imports[i].name) == 0)
 			return xg_fail(err, ENOTSUP, "import %s is refused: %s", s->name, refused_imports[i].why);
 	if (s->bind == STB_WEAK)
@@ -383,7 +384,7 @@ static const struct kind *kind_of(uint32_t type)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(kinds); i++)
 		if (kinds[i].type == type)
 			return &kinds[i];
 	return NULL;

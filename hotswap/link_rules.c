@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "lib/base/array.h"
+
 static const struct xg_link_rule not_loaded = { "", XG_LINK_IGNORE, "takes no memory at run time" };
 static const struct xg_link_rule unknown = {
 	"", XG_LINK_REFUSE, "what a module loader does with it is not known here"
@@ -127,7 +129,7 @@ const struct xg_link_rule *xg_link_rule(const struct xg_elf_section *section)
 
 	if (!(section->flags & SHF_ALLOC))
 		return &not_loaded;
-	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(rules); i++)
 		if (matches(rules[i].name, section->name))
 			return &rules[i];
 	return &unknown;

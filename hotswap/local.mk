@@ -17,8 +17,6 @@ hotswap_libxghotswap_a_SOURCES = \
 	hotswap/note.c \
 	hotswap/optin.c \
 	hotswap/optin.h \
-	hotswap/query.c \
-	hotswap/query.h \
 	hotswap/stage1.S \
 	hotswap/state.c \
 	hotswap/state.h \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "lib/base/array.h"
 #include "lib/base/cursor.h"
 #include "lib/base/version.h"
 
@@ -59,7 +60,7 @@ static const struct key keys[] = {
 	{ "release-last", BY_NOBODY, FORM_WORD, FIELD(release_last), NULL },
 };
 
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
+#define KEYS XG_ARRAY_SIZE(keys)
 
 struct note_reader {
 	struct xg_image_note note;

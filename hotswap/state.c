@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The state database on SQLite. Called by the operations. Statements are prepared where they are used: an
+ * The state database on SQLite (lib/db). Called by the operations. Statements are prepared where they are used: an
  * attach makes a dozen, and a cache would have to be kept right.
  */
 #include "hotswap/state.h"
@@ -8,17 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hotswap/query.h"
-#include "hotswap/wait.h"
+#include "lib/base/array.h"
+#include "lib/db/query.h"
 
-#define BUSY_TIMEOUT_MS 5000
 #define SCHEMA_VERSION 4
 
 struct xg_state {
-	sqlite3 *db;
+	struct xg_db db;
 };
-
-#define COLUMNS(what, columns, size) { what, columns, sizeof(columns) / sizeof((columns)[0]), size }
 
 /* MORE: the columns of `next` that came later. */
 #define SWAP_TABLES(more) \
@@ -31,8 +28,9 @@ struct xg_state {
 	" data_va INTEGER NOT NULL, half INTEGER NOT NULL," more \
 	" PRIMARY KEY(uuid, devid));" \
 	"CREATE TABLE IF NOT EXISTS history(" \
-	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL, vdev TEXT NOT NULL," \
-	" reason TEXT NOT NULL, from_mode TEXT NOT NULL, from_driver TEXT NOT NULL, from_version TEXT NOT NULL," \
+	" id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, guest TEXT NOT NULL, devid INTEGER NOT NULL," \
+	" vdev TEXT NOT NULL, reason TEXT NOT NULL, from_mode TEXT NOT NULL, from_driver TEXT NOT NULL, from_version" \
+	" TEXT NOT NULL," \
 	" from_digest TEXT NOT NULL, to_mode TEXT NOT NULL, to_driver TEXT NOT NULL, to_version TEXT NOT NULL," \
 	" to_digest TEXT NOT NULL, hold_ns INTEGER NOT NULL, held INTEGER NOT NULL, in_flight INTEGER NOT NULL," \
 	" replayed INTEGER NOT NULL, at INTEGER NOT NULL);" \
@@ -66,8 +64,8 @@ static const char schema[] =
 	" PRIMARY KEY(uuid, va, page)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS operation("
 	" uuid TEXT PRIMARY KEY, domid INTEGER NOT NULL, devid INTEGER NOT NULL, verb TEXT NOT NULL,"
-	" step TEXT NOT NULL, steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL, pid INTEGER NOT NULL,"
-	" since INTEGER NOT NULL);"
+	" step TEXT NOT NULL, steps INTEGER NOT NULL, getting_in INTEGER NOT NULL, plan BLOB NOT NULL,"
+	" pid INTEGER NOT NULL, since INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS kernel("
 	" build_id TEXT PRIMARY KEY, release TEXT NOT NULL, hint INTEGER NOT NULL, used INTEGER NOT NULL);"
 	SWAP_TABLES(" wish TEXT NOT NULL, shared INTEGER NOT NULL,")
@@ -97,7 +95,7 @@ static const char *const schema_steps[] = {
 	"PRAGMA user_version = 4;",
 };
 
-_Static_assert(sizeof(schema_steps) / sizeof(schema_steps[0]) == SCHEMA_VERSION - 1,
+_Static_assert(XG_ARRAY_SIZE(schema_steps) == SCHEMA_VERSION - 1,
 	       "a step from each version to the next");
 
 void xg_uuid_text(const uint8_t u[16], char ret[XG_UUID_TEXT])
@@ -110,77 +108,24 @@ void xg_state_close(struct xg_state *s)
 {
 	if (!s)
 		return;
-	sqlite3_close(s->db);
+	xg_db_close(&s->db);
 	free(s);
 }
 
-static int state_exec(struct xg_state *s, const char *sql, struct xg_err *err)
-{
-	return xg_db_exec(s->db, sql, err);
-}
-
-/* The end of a transaction: all of it, or nothing when RC or the commit itself says so. */
-static int state_end(struct xg_state *s, int rc, struct xg_err *err)
-{
-	if (!rc)
-		rc = state_exec(s, "COMMIT", err);
-	if (rc)
-		(void)state_exec(s, "ROLLBACK", NULL);
-	return rc;
-}
-
-static int state_version(struct xg_state *s, const char *path, struct xg_err *err)
-{
-	sqlite3_stmt *st;
-	int version = -1, rc = 0;
-
-	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK)
-		return xg_db_fail(s->db, err);
-	if (sqlite3_step(st) == SQLITE_ROW)
-		version = sqlite3_column_int(st, 0);
-	else
-		rc = xg_fail(err, EIO, "%s: %s", path, sqlite3_errmsg(s->db));
-	sqlite3_finalize(st);
-	if (rc)
-		return rc;
-	if (version < 0 || version > SCHEMA_VERSION)
-		return xg_fail(err, EPROTO, "%s is of version %d, this program knows %d", path, version,
-			       SCHEMA_VERSION);
-	return version;
-}
-
-/*
- * For the change to WAL SQLite does not wait as it does elsewhere: when two processes make the database at
- * once, one is told at once that it is busy.
- */
-static int state_create(struct xg_state *s, struct xg_err *err)
-{
-	uint64_t end = xg_now_ms() + BUSY_TIMEOUT_MS;
-	int rc;
-
-	while ((rc = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) == SQLITE_BUSY &&
-	       xg_now_ms() < end)
-		sqlite3_sleep(5);
-	if (rc != SQLITE_OK)
-		return xg_db_fail(s->db, err);
-	rc = state_exec(s, "BEGIN IMMEDIATE", err);
-	return rc ? rc : state_end(s, state_exec(s, schema, err), err);
-}
-
 /* One step a transaction; looked up inside it, for another process may be at it, too. */
-static int state_upgrade(struct xg_state *s, const char *path, struct xg_err *err)
+static int state_upgrade(struct xg_state *s, struct xg_err *err)
 {
 	int rc, version;
 
 	do {
-		rc = state_exec(s, "BEGIN IMMEDIATE", err);
+		rc = xg_db_begin(&s->db, err);
 		if (rc)
 			return rc;
-		version = state_version(s, path, err);
+		version = xg_db_version(&s->db, SCHEMA_VERSION, err);
 		rc = version < 0 ? version : 0;
 		if (!rc && version < SCHEMA_VERSION)
-			rc = state_exec(s, schema_steps[version - 1], err);
-		rc = state_end(s, rc, err);
+			rc = xg_db_exec(&s->db, schema_steps[version - 1], err);
+		rc = xg_db_end(&s->db, rc, err);
 	} while (!rc && version < SCHEMA_VERSION);
 	return rc;
 }
@@ -192,19 +137,20 @@ int xg_state_open(const char *path, struct xg_state **ret, struct xg_err *err)
 
 	if (!s)
 		return xg_fail_errno(err, ENOMEM, "state database");
-	if (sqlite3_open(path, &s->db) != SQLITE_OK)
-		return xg_fail(err, EIO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
-	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	rc = state_version(s, path, err);
+	s->db.name = path;	/* until it is open: which one is it that does not open? */
+	rc = xg_db_open(&s->db, path, true, err);
+	if (!rc)
+		rc = xg_db_version(&s->db, SCHEMA_VERSION, err);
 	if (rc == 0)
-		rc = state_create(s, err);
+		rc = xg_db_create(&s->db, schema, err);
 	else if (rc > 0 && rc < SCHEMA_VERSION)
-		rc = state_upgrade(s, path, err);
+		rc = state_upgrade(s, err);
 	/* NORMAL: a power cut takes the guests along with the last rows about them. */
 	if (rc >= 0)
-		rc = state_exec(s, "PRAGMA synchronous = NORMAL", err);
+		rc = xg_db_exec(&s->db, "PRAGMA synchronous = NORMAL", err);
 	if (rc < 0)
 		return rc;
+	s->db.name = "state database";
 	*ret = xg_take(s);
 	return 0;
 }
@@ -214,7 +160,7 @@ static int uuid_row(struct xg_state *s, const struct xg_columns *c, const char *
 		    struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_rows_select(s->db, &q, c, tail, err);
+	int rc = xg_rows_select(&s->db, &q, c, tail, err);
 
 	if (rc)
 		return rc;
@@ -252,7 +198,7 @@ static const struct xg_column guest_columns[] = {
 	{ "away", XG_COLUMN_NUMBER, GUEST(away), 0 },
 };
 
-static const struct xg_columns guests = COLUMNS("guest", guest_columns, sizeof(struct xg_guest_row));
+static const struct xg_columns guests = XG_COLUMNS("guest", guest_columns, sizeof(struct xg_guest_row));
 
 int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row *ret, struct xg_err *err)
 {
@@ -261,15 +207,15 @@ int xg_state_guest_get(struct xg_state *s, const char *uuid, struct xg_guest_row
 
 int xg_state_guest_put(struct xg_state *s, const struct xg_guest_row *row, struct xg_err *err)
 {
-	return xg_rows_put(s->db, &guests, "INSERT OR REPLACE INTO guest", row, err);
+	return xg_rows_put(&s->db, &guests, "INSERT OR REPLACE INTO guest", row, err);
 }
 
 int xg_state_away_longest(struct xg_state *s, unsigned int keep, char ret[XG_UUID_TEXT], struct xg_err *err)
 {
 	static const struct xg_column uuid[] = { { "uuid", XG_COLUMN_TEXT, 0, XG_UUID_TEXT, 0 } };
-	static const struct xg_columns uuids = COLUMNS("guest that is away", uuid, XG_UUID_TEXT);
+	static const struct xg_columns uuids = XG_COLUMNS("guest that is away", uuid, XG_UUID_TEXT);
 	struct xg_query q;
-	int rc = xg_rows_select(s->db, &q, &uuids,
+	int rc = xg_rows_select(&s->db, &q, &uuids,
 				"FROM guest WHERE away != 0 ORDER BY away DESC, uuid LIMIT 1 OFFSET ?", err);
 
 	if (rc)
@@ -282,7 +228,7 @@ int xg_state_away_longest(struct xg_state *s, unsigned int keep, char ret[XG_UUI
 static int uuid_run(struct xg_state *s, const char *sql, const char *uuid, struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_query_open(s->db, &q, sql, err);
+	int rc = xg_query_open(&s->db, &q, sql, err);
 
 	if (rc)
 		return rc;
@@ -298,26 +244,21 @@ int xg_state_guest_remove(struct xg_state *s, const char *uuid, struct xg_err *e
 		"DELETE FROM guest WHERE uuid = ?",
 	};
 	size_t i;
-	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	int rc = xg_db_begin(&s->db, err);
 
 	if (rc)
 		return rc;
-	for (i = 0; !rc && i < sizeof(tables) / sizeof(tables[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(tables); i++)
 		rc = uuid_run(s, tables[i], uuid, err);
-	return state_end(s, rc, err);
+	return xg_db_end(&s->db, rc, err);
 }
 
 int xg_state_guest_list(struct xg_state *s, struct xg_guest_row **ret, size_t *ret_count, struct xg_err *err)
 {
 	struct xg_query q;
-	void *rows;
-	int rc = xg_rows_select(s->db, &q, &guests, "FROM guest ORDER BY domid, uuid", err);
+	int rc = xg_rows_select(&s->db, &q, &guests, "FROM guest ORDER BY domid, uuid", err);
 
-	if (!rc)
-		rc = xg_rows_all(&q, &guests, &rows, ret_count, err);
-	if (!rc)
-		*ret = rows;
-	return rc;
+	return rc ? rc : xg_rows_all(&q, &guests, ret, ret_count, err);
 }
 
 /* ---- device -------------------------------------------------------------------------------------------------- */
@@ -346,14 +287,14 @@ static const struct xg_column device_columns[] = {
 	{ "shared", XG_COLUMN_FLAG, DEVICE(shared), 0 },
 };
 
-static const struct xg_columns devices = COLUMNS("device", device_columns, sizeof(struct xg_device_row));
+static const struct xg_columns devices = XG_COLUMNS("device", device_columns, sizeof(struct xg_device_row));
 
 /* FROM: "FROM device" or "FROM next", and which. */
 static int device_row_get(struct xg_state *s, const char *from, const char *uuid, uint32_t devid,
 			  struct xg_device_row *ret, struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_rows_select(s->db, &q, &devices, from, err);
+	int rc = xg_rows_select(&s->db, &q, &devices, from, err);
 
 	if (rc)
 		return rc;
@@ -368,26 +309,27 @@ int xg_state_device_get(struct xg_state *s, const char *uuid, uint32_t devid, st
 	return device_row_get(s, "FROM device WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
 
-int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err)
+int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
+		      struct xg_err *err)
 {
 	return device_row_get(s, "FROM next WHERE uuid = ? AND devid = ?", uuid, devid, ret, err);
 }
 
 int xg_state_device_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
 {
-	return xg_rows_put(s->db, &devices, "INSERT OR REPLACE INTO device", row, err);
+	return xg_rows_put(&s->db, &devices, "INSERT OR REPLACE INTO device", row, err);
 }
 
 int xg_state_next_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err)
 {
-	return xg_rows_put(s->db, &devices, "INSERT OR REPLACE INTO next", row, err);
+	return xg_rows_put(&s->db, &devices, "INSERT OR REPLACE INTO next", row, err);
 }
 
 /* Runs SQL, whose parameters are a device's UUID and id. */
 static int device_run(struct xg_state *s, const char *sql, const char *uuid, uint32_t devid, struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_query_open(s->db, &q, sql, err);
+	int rc = xg_query_open(&s->db, &q, sql, err);
 
 	if (rc)
 		return rc;
@@ -403,7 +345,7 @@ int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, s
 
 int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err)
 {
-	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	int rc = xg_db_begin(&s->db, err);
 
 	if (rc)
 		return rc;
@@ -413,25 +355,21 @@ int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid,
 		rc = xg_state_next_remove(s, uuid, devid, err);
 	if (!rc)
 		rc = device_run(s, "DELETE FROM device WHERE uuid = ? AND devid = ?", uuid, devid, err);
-	return state_end(s, rc, err);
+	return xg_db_end(&s->db, rc, err);
 }
 
 int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_row **ret, size_t *ret_count,
 			 struct xg_err *err)
 {
 	struct xg_query q;
-	void *rows;
-	int rc = xg_rows_select(s->db, &q, &devices,
+	int rc = xg_rows_select(&s->db, &q, &devices,
 				"FROM device WHERE ?1 IS NULL OR uuid = ?1 ORDER BY uuid, devid", err);
 
 	if (rc)
 		return rc;
 	if (uuid)
 		xg_bind_text(&q, uuid);
-	rc = xg_rows_all(&q, &devices, &rows, ret_count, err);
-	if (!rc)
-		*ret = rows;
-	return rc;
+	return xg_rows_all(&q, &devices, ret, ret_count, err);
 }
 
 /* ---- unwanted ------------------------------------------------------------------------------------------------ */
@@ -440,7 +378,7 @@ int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_
 static int unwanted_open(struct xg_state *s, struct xg_query *q, const char *sql, const char *uuid, uint32_t domid,
 			 uint32_t devid, struct xg_err *err)
 {
-	int rc = xg_query_open(s->db, q, sql, err);
+	int rc = xg_query_open(&s->db, q, sql, err);
 
 	if (rc)
 		return rc;
@@ -454,18 +392,20 @@ int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, 
 			  struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = unwanted_open(s, &q, unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
-			       "DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid, devid, err);
+	const char *sql = unwanted ? "INSERT OR REPLACE INTO unwanted(uuid, domid, devid) VALUES(?,?,?)" :
+		"DELETE FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?";
+	int rc = unwanted_open(s, &q, sql, uuid, domid, devid, err);
 
 	if (!rc)
 		rc = xg_query_run(&q, err);
 	if (rc || !unwanted)
 		return rc;
 	/* Domains come and go: what is of a hundred domains ago is of nobody's interest. */
-	return state_exec(s, "DELETE FROM unwanted WHERE rowid <= (SELECT max(rowid) FROM unwanted) - 4096", err);
+	return xg_db_exec(&s->db, "DELETE FROM unwanted WHERE rowid <= (SELECT max(rowid) FROM unwanted) - 4096", err);
 }
 
-int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err)
+int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret,
+		      struct xg_err *err)
 {
 	struct xg_query q;
 	int rc = unwanted_open(s, &q, "SELECT 1 FROM unwanted WHERE uuid = ? AND domid = ? AND devid = ?", uuid, domid,
@@ -504,19 +444,20 @@ static const struct xg_column history_columns[] = {
 	{ "at", XG_COLUMN_NUMBER, HISTORY(at), 0 },
 };
 
-static const struct xg_columns histories = COLUMNS("swap", history_columns, sizeof(struct xg_history_row));
+static const struct xg_columns histories = XG_COLUMNS("swap", history_columns, sizeof(struct xg_history_row));
 
 static int history_put(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
 {
-	int rc = xg_rows_put(s->db, &histories, "INSERT INTO history", row, err);
+	int rc = xg_rows_put(&s->db, &histories, "INSERT INTO history", row, err);
 
-	return rc ? rc : state_exec(s, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
+	return rc ? rc :
+		xg_db_exec(&s->db, "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - 20000", err);
 }
 
 int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err)
 {
 	struct xg_device_row next;
-	int rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	int rc = xg_db_begin(&s->db, err);
 
 	if (rc)
 		return rc;
@@ -527,15 +468,14 @@ int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struc
 		rc = xg_state_next_remove(s, row->uuid, row->devid, err);
 	if (!rc)
 		rc = history_put(s, row, err);
-	return state_end(s, rc, err);
+	return xg_db_end(&s->db, rc, err);
 }
 
-int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
-		     size_t *ret_count, struct xg_err *err)
+int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid,
+		     struct xg_history_row **ret, size_t *ret_count, struct xg_err *err)
 {
 	struct xg_query q;
-	void *rows;
-	int rc = xg_rows_select(s->db, &q, &histories, "FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
+	int rc = xg_rows_select(&s->db, &q, &histories, "FROM history WHERE (?1 IS NULL OR uuid = ?1) AND"
 				" (?2 IS NULL OR guest = ?2) AND (?3 = 4294967295 OR devid = ?3) ORDER BY id", err);
 
 	if (rc)
@@ -543,10 +483,7 @@ int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, ui
 	xg_bind_text(&q, uuid);
 	xg_bind_text(&q, uuid ? NULL : guest);
 	xg_bind_u64(&q, devid);
-	rc = xg_rows_all(&q, &histories, &rows, ret_count, err);
-	if (!rc)
-		*ret = rows;
-	return rc;
+	return xg_rows_all(&q, &histories, ret, ret_count, err);
 }
 
 /* ---- frame --------------------------------------------------------------------------------------------------- */
@@ -555,7 +492,7 @@ static int frame_put(struct xg_state *s, const char *uuid, const struct xg_windo
 		     struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_query_open(s->db, &q, "INSERT INTO frame(uuid, va, page, gfn) VALUES(?,?,?,?)", err);
+	int rc = xg_query_open(&s->db, &q, "INSERT INTO frame(uuid, va, page, gfn) VALUES(?,?,?,?)", err);
 
 	if (rc)
 		return rc;
@@ -572,10 +509,10 @@ int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_wi
 	uint32_t i;
 	int rc;
 
-	rc = state_exec(s, "BEGIN IMMEDIATE", err);
+	rc = xg_db_begin(&s->db, err);
 	if (rc)
 		return rc;
-	rc = xg_query_open(s->db, &q, "DELETE FROM frame WHERE uuid = ? AND va = ?", err);
+	rc = xg_query_open(&s->db, &q, "DELETE FROM frame WHERE uuid = ? AND va = ?", err);
 	if (!rc) {
 		xg_bind_text(&q, uuid);
 		xg_bind_u64(&q, w->va.v);
@@ -583,7 +520,7 @@ int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_wi
 	}
 	for (i = 0; !rc && i < w->text_pages + w->data_pages; i++)
 		rc = frame_put(s, uuid, w, i, err);
-	return state_end(s, rc, err);
+	return xg_db_end(&s->db, rc, err);
 }
 
 /* ---- operation ----------------------------------------------------------------------------------------------- */
@@ -604,7 +541,7 @@ static const struct xg_column operation_columns[] = {
 	{ "since", XG_COLUMN_NUMBER, OPERATION(since), 0 },
 };
 
-static const struct xg_columns operations = COLUMNS("operation", operation_columns, sizeof(struct xg_operation_row));
+static const struct xg_columns operations = XG_COLUMNS("operation", operation_columns, sizeof(struct xg_operation_row));
 
 int xg_state_operation_get(struct xg_state *s, const char *uuid, struct xg_operation_row *ret, struct xg_err *err)
 {
@@ -613,7 +550,7 @@ int xg_state_operation_get(struct xg_state *s, const char *uuid, struct xg_opera
 
 int xg_state_operation_put(struct xg_state *s, const struct xg_operation_row *row, struct xg_err *err)
 {
-	return xg_rows_put(s->db, &operations, "INSERT OR REPLACE INTO operation", row, err);
+	return xg_rows_put(&s->db, &operations, "INSERT OR REPLACE INTO operation", row, err);
 }
 
 int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_err *err)
@@ -626,7 +563,7 @@ int xg_state_operation_remove(struct xg_state *s, const char *uuid, struct xg_er
 int xg_state_hints_get(struct xg_state *s, struct xg_kernel_hints *ret, struct xg_err *err)
 {
 	struct xg_query q;
-	int rc = xg_query_open(s->db, &q, "SELECT hint FROM kernel ORDER BY used DESC LIMIT ?", err);
+	int rc = xg_query_open(&s->db, &q, "SELECT hint FROM kernel ORDER BY used DESC LIMIT ?", err);
 
 	ret->count = 0;
 	if (rc)
@@ -645,7 +582,7 @@ int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err 
 
 	if (!os->hint || !os->build_id[0])
 		return 0;
-	rc = xg_query_open(s->db, &q, "INSERT OR REPLACE INTO kernel(build_id, release, hint, used) "
+	rc = xg_query_open(&s->db, &q, "INSERT OR REPLACE INTO kernel(build_id, release, hint, used) "
 			"VALUES(?, ?, ?, (SELECT ifnull(max(used), 0) + 1 FROM kernel))", err);
 	if (rc)
 		return rc;
@@ -654,5 +591,6 @@ int xg_state_hint_put(struct xg_state *s, const struct xg_os *os, struct xg_err 
 	xg_bind_u64(&q, os->hint);
 	rc = xg_query_run(&q, err);
 	/* A guest can claim any build-id: what it can fill the table with is bounded. */
-	return rc ? rc : state_exec(s, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
+	return rc ? rc :
+		xg_db_exec(&s->db, "DELETE FROM kernel WHERE used <= (SELECT max(used) FROM kernel) - 64", err);
 }

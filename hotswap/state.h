@@ -37,7 +37,10 @@ struct xg_guest_row {
 	struct xg_os os;
 	struct xg_core_record core;	/* core.va.v == 0: no personality there yet */
 	char digest[XG_DIGEST_HEX], version[32];
-	/* Where `domid` and what is of this domain alone hold: this boot of this host. After another one all begins anew. */
+	/*
+	 * Where `domid` and what is of this domain alone hold: this boot of this host. After another one all begins
+	 * anew.
+	 */
 	char boot[XG_UUID_TEXT];
 	int64_t away;			/* since the epoch in seconds: it was saved, or is no more; 0: it is here */
 };
@@ -75,7 +78,8 @@ int xg_state_device_remove(struct xg_state *s, const char *uuid, uint32_t devid,
  * The same for what a swap is about to make of the device. There is one while a swap goes on; it goes with the guest
  * and with the device.
  */
-int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret, struct xg_err *err);
+int xg_state_next_get(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_device_row *ret,
+		      struct xg_err *err);
 int xg_state_next_put(struct xg_state *s, const struct xg_device_row *row, struct xg_err *err);
 int xg_state_next_remove(struct xg_state *s, const char *uuid, uint32_t devid, struct xg_err *err);
 /* Of one guest, or of all with UUID NULL; ascending by devid; *ret is the caller's to free(). */
@@ -85,7 +89,8 @@ int xg_state_device_list(struct xg_state *s, const char *uuid, struct xg_device_
 /* A disk that was detached by hand is unwanted in that domain, until it is attached by hand. */
 int xg_state_unwanted_set(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool unwanted,
 			  struct xg_err *err);
-int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret, struct xg_err *err);
+int xg_state_unwanted(struct xg_state *s, const char *uuid, uint32_t domid, uint32_t devid, bool *ret,
+		      struct xg_err *err);
 
 struct xg_history_driver {
 	char mode[16], driver[64], version[32], digest[XG_DIGEST_HEX];
@@ -104,8 +109,8 @@ struct xg_history_row {
 /* Takes the row `next` for the device's, and notes ROW: all or nothing. -ENOENT: there is no `next`. */
 int xg_state_swapped(struct xg_state *s, const struct xg_history_row *row, struct xg_err *err);
 /* Oldest first. UUID NULL: by GUEST's name; both NULL: all. DEVID UINT32_MAX: all of them. */
-int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid, struct xg_history_row **ret,
-		     size_t *ret_count, struct xg_err *err);
+int xg_state_history(struct xg_state *s, const char *uuid, const char *guest, uint32_t devid,
+		     struct xg_history_row **ret, size_t *ret_count, struct xg_err *err);
 
 /* The frames of a window, replaced as a whole. */
 int xg_state_frames_put(struct xg_state *s, const char *uuid, const struct xg_window *w, struct xg_err *err);

@@ -10,8 +10,8 @@
 int xg_swap_next(const struct xg_device_record *record, struct xg_device_record *ret, struct xg_err *err)
 {
 	if (!xg_device_has_halves(record))
-		return xg_fail(err, EOPNOTSUPP,
-			       "the disk was attached by an earlier version, and has no room for a second driver: detach and attach it");
+		return xg_fail(err, EOPNOTSUPP, "the disk was attached by an earlier version, "
+			       "and has no room for a second driver: detach and attach it");
 	*ret = *record;
 	ret->half = !record->half;
 	memset(ret->entry, 0, sizeof(ret->entry));
@@ -56,8 +56,9 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 		return -ETIMEDOUT;
 	}
 	if (rc == -EBUSY)
-		return xg_fail(err, EAGAIN, "%s: its backend did not finish %llu requests within %u ms: nothing was changed",
-			       name, (unsigned long long)reply.values[2], deadline_ms);
+		return xg_fail(err, EAGAIN,
+			       "%s: its backend did not finish %llu requests within %u ms: nothing was changed", name,
+			       (unsigned long long)reply.values[2], deadline_ms);
 	if (rc == -EIO)
 		return xg_fail(err, EIO, "%s: the new backend does not answer", name);
 	if (rc)
@@ -69,7 +70,8 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 	return 0;
 }
 
-int xg_swap_close_other(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err)
+int xg_swap_close_other(struct xg_core *core, const struct xg_device_record *record, const char *name,
+			struct xg_err *err)
 {
 	int rc = xg_core_command(core, XG_CMD_DEVICE_CLOSE_OTHER, record->va.v, 0, NULL, name, err);
 

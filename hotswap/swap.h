@@ -25,7 +25,9 @@ struct xg_switched {
 /* The record of the half that is not RECORD's; -EOPNOTSUPP where the window has no other. No entry points yet. */
 int xg_swap_next(const struct xg_device_record *record, struct xg_device_record *ret, struct xg_err *err);
 
-/* -EINVAL: the disk was promised more than the next driver gives (limits, size, queues). -EPROTO as xg_device_open(). */
+/*
+ * -EINVAL: the disk was promised more than the next driver gives (limits, size, queues). -EPROTO as xg_device_open().
+ */
 int xg_swap_open_next(struct xg_core *core, const struct xg_os *os, const struct xg_device_record *next,
 		      const struct xg_block_params *params, struct xg_device_rings *ret, struct xg_err *err);
 
@@ -38,7 +40,8 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 		   const char *name, struct xg_switched *ret, struct xg_err *err);
 #define XG_SWAP_DEADLINE_MAX_MS (XG_SWITCH_MAX_US / 1000)
 
-int xg_swap_close_other(struct xg_core *core, const struct xg_device_record *record, const char *name, struct xg_err *err);
+int xg_swap_close_other(struct xg_core *core, const struct xg_device_record *record, const char *name,
+			struct xg_err *err);
 
 /*
  * What the headers say: which half is in use, and whether the other is open. A guest that lies about it spoils its own

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "lib/base/array.h"
+
 static const struct xg_way_in ways[] = {
 	{
 		.os = "linux",
@@ -53,7 +55,7 @@ int xg_way_in(const char *os, const struct xg_way_in **ret, struct xg_err *err)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(ways); i++)
 		if (!strcmp(ways[i].os, os)) {
 			*ret = &ways[i];
 			return 0;
@@ -77,7 +79,7 @@ size_t xg_way_in_symbols(const struct xg_way_in *way, const char **names, size_t
 		n = add(way->roles[i], names, n, most);
 	for (i = 0; i < XG_WAY_ALLOCS; i++)
 		n = add(way->allocs[i].symbol, names, n, most);
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(others); i++)
 		n = add(others[i], names, n, most);
 	return n;
 }

@@ -1,7 +1,8 @@
 dnl SPDX-License-Identifier: GPL-2.0-or-later
 dnl The options of a developer's build: --enable-asan, --enable-ubsan, --enable-werror.
 AC_DEFUN([XG_DEBUG_OPTIONS], [
-  XG_CFLAGS="-std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -fno-common -fstack-protector-strong"
+  XG_CFLAGS="-std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
+  XG_CFLAGS="$XG_CFLAGS -Wwrite-strings -Wvla -Wformat=2 -fno-common -fstack-protector-strong"
   XG_SAN=""
   AC_ARG_ENABLE([asan], [AS_HELP_STRING([--enable-asan], [build with the address sanitizer])])
   AC_ARG_ENABLE([ubsan], [AS_HELP_STRING([--enable-ubsan], [build with the undefined-behaviour sanitizer])])

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "lib/base/array.h"
+
 struct bus_row {
 	unsigned char state, event, action, next, next_offline;
 };
@@ -61,7 +63,7 @@ enum bus_action bus_step(enum bus_state *state, enum bus_event event, bool onlin
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(bus_table) / sizeof(bus_table[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(bus_table); i++) {
 		const struct bus_row *row = &bus_table[i];
 
 		if (row->state != *state || row->event != event)

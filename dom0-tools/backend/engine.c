@@ -414,7 +414,8 @@ static void engine_admit(struct engine *e, struct job_list *start, struct job_li
 	}
 }
 
-static void engine_start_all(struct job *first)
+/* What was copied, if it had to be, goes on to THEN; what could not be fails. */
+static void engine_copied(struct job *first, void (*then)(struct job *j))
 {
 	struct job *j, *next;
 
@@ -423,7 +424,7 @@ static void engine_start_all(struct job *first)
 		if (j->result)
 			job_fail(j, j->result, "its data could not be copied");
 		else
-			job_start(j);
+			then(j);
 	}
 }
 
@@ -440,8 +441,8 @@ static bool engine_begin(struct engine *e)
 	engine_admit(e, &start, &copy);
 	any = start.first || copy.first;
 	engine_copy(e, copy.first, false);
-	engine_start_all(start.first);
-	engine_start_all(copy.first);
+	engine_copied(start.first, job_start);
+	engine_copied(copy.first, job_start);
 	return any;
 }
 
@@ -449,16 +450,10 @@ static bool engine_begin(struct engine *e)
 
 static bool engine_end_reads(struct engine *e)
 {
-	struct job *j, *next, *first = job_list_take(&e->read);
+	struct job *first = job_list_take(&e->read);
 
 	engine_copy(e, first, true);
-	for (j = first; j; j = next) {
-		next = j->next;
-		if (j->result)
-			job_fail(j, j->result, "its data could not be copied");
-		else
-			job_finish(j);
-	}
+	engine_copied(first, job_finish);
 	return first != NULL;
 }
 

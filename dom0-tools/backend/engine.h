@@ -82,7 +82,8 @@ struct engine {
 	struct job_list read;	/* data is there, to be copied out */
 	struct xg_copy copies[ENGINE_COPIES];
 	struct job *owners[ENGINE_COPIES];
-	struct xg_blkif_segment (*descriptors)[REQUEST_SEGMENTS_MAX];	/* ENGINE_INDIRECT of them, in pages of our own */
+	/* ENGINE_INDIRECT of them, in pages of our own */
+	struct xg_blkif_segment (*descriptors)[REQUEST_SEGMENTS_MAX];
 	struct engine_stats stats;
 };
 

@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "lib/base/array.h"
+
 #define LOOP_SUBMIT 256u
 /* 8 queues of 128 requests, and a few descriptors. */
 #define LOOP_COMPLETE 2048u
@@ -27,7 +29,7 @@ static int loop_setup(struct loop *l)
 	size_t i;
 	int rc = -EINVAL;
 
-	for (i = 0; i < sizeof(loop_setups) / sizeof(loop_setups[0]) && rc == -EINVAL; i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(loop_setups) && rc == -EINVAL; i++) {
 		struct io_uring_params params = { .flags = loop_setups[i], .cq_entries = LOOP_COMPLETE };
 
 		rc = io_uring_queue_init_params(LOOP_SUBMIT, &l->ring, &params);

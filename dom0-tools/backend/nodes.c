@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/blkif.h"
 
 /* Domain ids from here on mean something else (xen.h, DOMID_FIRST_RESERVED). */
@@ -146,13 +147,13 @@ static int nodes_options(struct xg_store *s, struct nodes_config *c, const struc
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(flags) / sizeof(flags[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(flags); i++)
 		if (nodes_listed(l, flags[i].name))
 			rc = nodes_flag(s, c->path, flags[i].name, *flags[i].to, flags[i].to, err);
-	for (i = 0; !rc && i < sizeof(limits) / sizeof(limits[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(limits); i++)
 		if (nodes_listed(l, limits[i].name))
 			rc = nodes_number(s, c->path, limits[i].name, *limits[i].to, UINT32_MAX, limits[i].to, err);
-	for (i = 0; !rc && i < sizeof(places) / sizeof(places[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(places); i++)
 		if (nodes_listed(l, places[i].name))
 			rc = nodes_place(s, c->path, places[i].name, places[i].to, err);
 	c->max_queues = nodes_clamp(c->max_queues, 1, ENGINE_QUEUES_MAX);
@@ -408,7 +409,8 @@ int nodes_stats_write(struct xg_store *s, const struct nodes_config *c, const ch
 }
 
 /*
- * A watch fires too when its node goes along with the directory above it, so that `online` tells of the backend's directory.
+ * A watch fires too when its node goes along with the directory above it, so that `online` tells of the backend's
+ * directory.
  */
 int nodes_watch(struct xg_store *s, const struct nodes_config *c, unsigned int subjects, struct xg_err *err)
 {
@@ -446,7 +448,8 @@ static int nodes_look_front(struct xg_store *s, const struct nodes_config *c, st
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int nodes_look_self(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news, struct xg_err *err)
+static int nodes_look_self(struct xg_store *s, const struct nodes_config *c, struct nodes_news *news,
+			   struct xg_err *err)
 {
 	struct nodes_path p;
 	uint64_t online;

@@ -48,7 +48,10 @@ int nodes_config_read(struct xg_store *s, const char *path, struct nodes_config 
 void nodes_capabilities(const struct nodes_config *c, const struct target *t, char *ret, size_t size);
 /* Says it in the nodes of those names and makes room for `stats`; all or nothing. */
 int nodes_announce(struct xg_store *s, const struct nodes_config *c, const struct target *t, struct xg_err *err);
-/* Reads the frontend's nodes; one that changes them meanwhile gets what it made of them. EINVAL, EPROTO: they don't fit what was announced. */
+/*
+ * Reads the frontend's nodes; one that changes them meanwhile gets what it made of them. EINVAL, EPROTO: they don't fit
+ * what was announced.
+ */
 int nodes_connection_read(struct xg_store *s, const struct nodes_config *c, struct nodes_connection *ret,
 			  struct xg_err *err);
 

@@ -39,7 +39,8 @@ static int request_segment(const struct xg_blkif_segment *raw, const struct requ
 	uint32_t offset, bytes;
 
 	if (raw->first_sect > raw->last_sect || raw->last_sect >= PAGE_SECTORS)
-		return xg_fail(err, EINVAL, "a segment from sector %u to %u of a page", raw->first_sect, raw->last_sect);
+		return xg_fail(err, EINVAL, "a segment from sector %u to %u of a page", raw->first_sect,
+			       raw->last_sect);
 	offset = raw->first_sect * XG_BLKIF_SECTOR;
 	bytes = (raw->last_sect - raw->first_sect + 1u) * XG_BLKIF_SECTOR;
 	/* The buffer is one run of memory, so that only lengths matter to the disk, not where they lay. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
 
 static uint32_t ring_load(const uint32_t *shared)
 {
@@ -58,7 +59,7 @@ void ring_take(struct ring *r, union xg_blkif_request *ret)
 	uint64_t words[sizeof(*ret) / sizeof(uint64_t)];
 	size_t i;
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(words); i++)
 		words[i] = from[i];
 	memcpy(ret, words, sizeof(words));
 }

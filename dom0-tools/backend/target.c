@@ -132,7 +132,8 @@ static int target_size_block(const struct target_spec *spec, struct target *t, s
 	    ioctl(t->fd, BLKPBSZGET, &physical))
 		return xg_fail_errno(err, errno, "cannot ask %s for its size", spec->path);
 	if (logical < (int)XG_BLKIF_SECTOR || logical > (int)XG_PAGE_SIZE || logical & (logical - 1))
-		return xg_fail(err, EINVAL, "%s has blocks of %d bytes, 512 to 4,096 are possible", spec->path, logical);
+		return xg_fail(err, EINVAL, "%s has blocks of %d bytes, 512 to 4,096 are possible", spec->path,
+			       logical);
 	t->sectors = bytes / logical * (logical / XG_BLKIF_SECTOR);
 	t->block_bytes = logical;
 	t->physical_bytes = physical % logical || bytes % physical ? (unsigned int)logical : physical;

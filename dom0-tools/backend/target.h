@@ -23,7 +23,8 @@ struct target_spec {
 	bool writable;
 	bool discard;		/* offer it if the target can */
 	bool lock;		/* refuse a target that another process uses */
-	uint64_t lock_at;	/* a byte, which others that share the target do not lock; 0: all of it, and a device is claimed */
+	/* a byte, which others that share the target do not lock; 0: all of it, and a device is claimed */
+	uint64_t lock_at;
 	uint64_t mark_at;	/* its mark; 0: none */
 	bool direct;		/* pass the page cache by if the target can */
 };

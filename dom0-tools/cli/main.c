@@ -11,6 +11,8 @@
 #include "dom0-tools/cli/cli.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
+#include "lib/base/help.h"
 #include "lib/base/log.h"
 
 static int cmd_help(struct xg_cli *cli, int argc, char **argv);
@@ -63,7 +65,7 @@ static const struct xg_command_row commands[] = {
 	  "All disks of the guests named, or of all guests, whose driver is another one than the images have now.\n"
 	  "-t, --timeout MS  as for swap\n-j, --json        what was done, as a JSON array", xg_cmd_upgrade, false },
 	{ "withdraw", "GUEST [--forget]", "Take xengraft's personality out of a guest that has no disk of it left",
-	  "Detaching the last disk leaves the personality (20 KiB and a sleeping thread) in the guest, so that\n"
+	  "Detaching the last disk leaves the personality (28 KiB and a sleeping thread) in the guest, so that\n"
 	  "the next attach is quick. This removes it.\n"
 	  "-F, --forget  give up what cannot be undone (another version's work): ends the guest's disks, forgets it;\n"
 	  "              what is in the guest stays there, useless, until it boots anew. Also of a guest that is away: by\n"
@@ -71,19 +73,11 @@ static const struct xg_command_row commands[] = {
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", cmd_help, true },
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 static const struct xg_command_row *command_find(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
+	return XG_FIND_ROW(commands, name);
 }
 
-/* Completion reads the lines that begin with a blank: " name  text". */
 static void help_all(FILE *to)
 {
 	size_t i;
@@ -93,15 +87,14 @@ static void help_all(FILE *to)
 		"  -v, --verbose  show each step\n  -N, --dry-run  check all, say what would be done, change nothing\n"
 		"  -U, --uuid UUID  only if GUEST is the one of this UUID, for ids are used again\n"
 		"  -V, --version  show the version\n  -h, --help     show this\n\nCommands:\n\n");
-	for (i = 0; i < COMMANDS; i++)
-		fprintf(to, " %-12s  %s\n", commands[i].name, commands[i].summary);
+	for (i = 0; i < XG_ARRAY_SIZE(commands); i++)
+		xg_help_row(to, 12, commands[i].name, commands[i].summary);
 	fprintf(to, "\nSee xengraft(1). Exit status: 0 done, 1 failed, 2 try again.\n");
 }
 
 static void help_one(const struct xg_command_row *row)
 {
-	printf("usage: xengraft [-v] [-N] %s %s\n\n%s.\n%s%s%s", row->name, row->arguments, row->summary,
-	       row->details[0] ? "\n" : "", row->details, row->details[0] ? "\n" : "");
+	xg_help_command("xengraft [-v] [-N]", row->name, row->arguments, row->summary, row->details);
 }
 
 static int cmd_help(struct xg_cli *cli, int argc, char **argv)

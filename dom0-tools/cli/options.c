@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/base/log.h"
 
 #define WAIT_MAX_S 86400	/* a day: whoever waits longer has forgotten it */
@@ -36,7 +37,7 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 		{ "policy", no_argument, NULL, 'P' }, { "wait", required_argument, NULL, 'w' },
 		{ "of-xl", no_argument, NULL, 'x' }, { NULL, 0, NULL, 0 },
 	};
-	struct option options[sizeof(all) / sizeof(all[0])];
+	struct option options[XG_ARRAY_SIZE(all)];
 	unsigned int i, count = 0;
 	int c, operands;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 enum kind { NUMBER, WORD, YES_NO };
@@ -36,7 +37,7 @@ static const struct key keys[] = {
 	{ "poll", NUMBER, AT(poll_s), 1, 3600, { NULL } },
 };
 
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
+#define KEYS XG_ARRAY_SIZE(keys)
 
 const char *xgd_mode_name(enum xgd_mode mode)
 {

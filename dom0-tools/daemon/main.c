@@ -17,6 +17,7 @@
 #include "dom0-tools/daemon/daemon.h"
 #include "dom0-tools/daemon/run.h"
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 #include "lib/base/log.h"
 
 /* Events come in bunches: one look for a bunch, and some room between two. */
@@ -255,7 +256,7 @@ static int watch(struct xgd *d, struct xg_err *err)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(watched) / sizeof(watched[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(watched); i++)
 		rc = xg_store_watch(d->ops.store, watched[i], "look", err);
 	if (rc)
 		return rc;

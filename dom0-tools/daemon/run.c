@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/base/array.h"
 #include "lib/base/log.h"
 
 #define OUTPUT_MAX 4096	/* bytes of the end of it that are logged */
@@ -63,7 +64,7 @@ static bool is_ours(const char *variable)
 	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "LISTEN_" };
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(names); i++)
 		if (!strncmp(variable, names[i], strlen(names[i])))
 			return true;
 	return false;

@@ -3,8 +3,8 @@
  * What runs in a guest? Answered from its memory alone while it runs on; nothing of the guest is changed.
  *
  * The way: from the page tables that a virtual CPU runs on to the kernel's variables to the pages they point to, among
- * them VMCOREINFO (Linux, kernel/crash_core.c: "OSRELEASE=" at its start); read kallsyms as it says. Where no CPU can be
- * asked, all pages are looked at. All that is read is hostile.
+ * them VMCOREINFO (Linux, kernel/crash_core.c: "OSRELEASE=" at its start); read kallsyms as it says. Where no CPU can
+ * be asked, all pages are looked at. All that is read is hostile.
  */
 #ifndef XG_INSPECT_H
 #define XG_INSPECT_H
@@ -36,14 +36,14 @@ struct xg_kernel;	/* an opened kernel: an xg_os and its symbol table, bound to a
 /*
  * Looks at G's memory. -ENOENT: no Linux found (the text says what was looked for: still booting, or another
  * system); -ENOTSUP: a kernel whose tables this reader does not understand, the text says why. -ENODEV: G went away
- * or is another domain now. -EMFILE: forged pages without end; -ENOTUNIQ: two that could be the kernel's, where no CPU could
- * be asked. *ret borrows G and holds no mapping of it.
+ * or is another domain now. -EMFILE: forged pages without end; -ENOTUNIQ: two that could be the kernel's, where no CPU
+ * could be asked. *ret borrows G and holds no mapping of it.
  */
 int xg_kernel_open(struct xg_guest *g, struct xg_kernel **ret, struct xg_err *err);
 
 /*
- * Where other kernels had the variable that the search is for: the same build has it at the same place, and then the search
- * takes a few map calls instead of some thousand pages. What is found there is checked as anything else.
+ * Where other kernels had the variable that the search is for: the same build has it at the same place, and then the
+ * search takes a few map calls instead of some thousand pages. What is found there is checked as anything else.
  */
 #define XG_KERNEL_HINTS_MAX 8
 struct xg_kernel_hints {
@@ -57,8 +57,9 @@ void xg_kernel_close(struct xg_kernel *k);	/* NULL is fine */
 const struct xg_os *xg_kernel_os(const struct xg_kernel *k);
 
 /*
- * Looks for COUNT names at once, so that xg_kernel_symbol() has the answers ready: one pass over the symbols costs little
- * more for a hundred names than for one. Takes the place of what was looked up before; the same name may come twice.
+ * Looks for COUNT names at once, so that xg_kernel_symbol() has the answers ready: one pass over the symbols costs
+ * little more for a hundred names than for one. Takes the place of what was looked up before; the same name may come
+ * twice.
  */
 int xg_kernel_look_up(struct xg_kernel *k, const char *const *names, size_t count, struct xg_err *err);
 /* The address of a symbol; -ENOENT, or -ENOTUNIQ when several have the name (the text has the count). */
@@ -75,9 +76,9 @@ struct xg_translation {
 
 int xg_kernel_translate(struct xg_kernel *k, struct gva addr, struct xg_translation *ret, struct xg_err *err);
 /*
- * Copies BYTES at ADDR; crosses pages. Page tables are walked anew each time. Writing goes to the frames whatever the guest's
- * own protection says; it is all or nothing as far as mappings go, at most XG_MAP_MAX pages, and an aligned write of 4 or
- * 8 bytes is one store with release order.
+ * Copies BYTES at ADDR; crosses pages. Page tables are walked anew each time. Writing goes to the frames whatever the
+ * guest's own protection says; it is all or nothing as far as mappings go, at most XG_MAP_MAX pages, and an aligned
+ * write of 4 or 8 bytes is one store with release order.
  */
 int xg_kernel_read(struct xg_kernel *k, struct gva addr, void *buf, size_t bytes, struct xg_err *err);
 int xg_kernel_read_u64(struct xg_kernel *k, struct gva addr, uint64_t *ret, struct xg_err *err);

@@ -130,8 +130,9 @@ static int tokens_take(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, const 
 	}
 	for (i = 0; i < TOKENS; i++) {
 		if (index[i] != expected)
-			return xg_fail(err, ENOTSUP, "kallsyms token %u begins at byte %u, the one before it ends at %zu",
-				       i, index[i], expected);
+			return xg_fail(err, ENOTSUP,
+				       "kallsyms token %u begins at byte %u, the one before it ends at %zu", i,
+				       index[i], expected);
 		rc = token_check(k, i, index[i], have, err);
 		if (rc)
 			return rc;
@@ -197,7 +198,8 @@ static size_t entry_chars(const struct xg_ksyms *k, const uint8_t *tokens, size_
 /* Two tokens with letters in them are enough for a name, and few entries have so many that it could be too long. */
 static bool entry_surely_fits(const struct xg_ksyms *k, const uint8_t *tokens, size_t len)
 {
-	return len >= 2 && len * k->longest <= XG_KSYMS_NAME_MAX && k->tokens[tokens[0]].len && k->tokens[tokens[1]].len;
+	return len >= 2 && len * k->longest <= XG_KSYMS_NAME_MAX && k->tokens[tokens[0]].len &&
+	       k->tokens[tokens[1]].len;
 }
 
 /* Spelled out, entry I is a type and a name of a length that a kernel can have. */
@@ -323,9 +325,9 @@ static char speller_next(struct speller *s)
 /* ---- Use: finding names ---------------------------------------------------------------------------------------- */
 
 /*
- * A hundred thousand names, of which some are wanted. Which names each token can begin and which it can end is worked out
- * before; an entry's first and last token then leave few names or none that it can be, and most entries are passed by
- * with two looks.
+ * A hundred thousand names, of which some are wanted. Which names each token can begin and which it can end is worked
+ * out before; an entry's first and last token then leave few names or none that it can be, and most entries are passed
+ * by with two looks.
  */
 #define FINDER_NAMES 128u
 typedef unsigned __int128 names_set;	/* a bit a name */
@@ -458,7 +460,9 @@ static inline uint64_t decode(const struct xg_ksyms *k, enum xg_ksyms_encoding e
 	return 0;
 }
 
-/* What VMCOREINFO says of itself. swapper_pg_dir is only a macro for the last one: arch/x86/include/asm/pgtable_64.h. */
+/*
+ * What VMCOREINFO says of itself. swapper_pg_dir is only a macro for the last one: arch/x86/include/asm/pgtable_64.h.
+ */
 #define ANCHORS 3
 #define VMCOREINFO_DATA 3	/* wanted along with them */
 
@@ -500,8 +504,9 @@ static int encoding_choose(struct xg_ksyms *k, const struct xg_vmcoreinfo *v, st
 			k->encoding = e;
 			return 0;
 		}
-	return xg_fail(err, ENOTSUP, "kallsyms puts %s, %s and %s where VMCOREINFO does not, however its offsets are read",
-		       names[0], names[1], names[2]);
+	return xg_fail(err, ENOTSUP,
+		       "kallsyms puts %s, %s and %s where VMCOREINFO does not, however its offsets are read", names[0],
+		       names[1], names[2]);
 }
 
 static uint64_t address(const struct xg_ksyms *k, uint32_t i)

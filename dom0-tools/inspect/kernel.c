@@ -23,6 +23,7 @@
 #include "dom0-tools/inspect/pointed.h"
 #include "dom0-tools/inspect/probe.h"
 #include "dom0-tools/inspect/walk.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 /* Frames that one map call of the scan takes: 8 MiB. */
@@ -75,7 +76,9 @@ static void kernel_close_p(struct xg_kernel **k)
 
 /* ---- The search -------------------------------------------------------------------------------------------- */
 
-/* The claim is to blame. Anything else is Dom0's own trouble, a guest that went away or a limit, and ends the search. */
+/*
+ * The claim is to blame. Anything else is Dom0's own trouble, a guest that went away or a limit, and ends the search.
+ */
 static bool claim_refused(int rc)
 {
 	return rc == -EAGAIN || rc == -EBADMSG || rc == -EFAULT || rc == -ENOTSUP;
@@ -99,8 +102,10 @@ static int accept(struct search *s, struct xg_kernel *k, struct xg_err *err)
 	/* A copy of the same page (crash_update_vmcoreinfo_safecopy makes one) led to the same place. */
 	if (s->found->os.vmcoreinfo.n == k->os.vmcoreinfo.n && s->found->os.root.n == k->os.root.n)
 		return 0;
-	return xg_fail(err, ENOTUNIQ, "frames %#" PRIx64 " and %#" PRIx64 " of guest '%s' both hold what could be its kernel: "
-		       "one is forged", s->found->os.vmcoreinfo.n, k->os.vmcoreinfo.n, s->g->info.name);
+	return xg_fail(err, ENOTUNIQ,
+		       "frames %#" PRIx64 " and %#" PRIx64 " of guest '%s' both hold what could be its kernel: "
+		       "one is forged",
+		       s->found->os.vmcoreinfo.n, k->os.vmcoreinfo.n, s->g->info.name);
 }
 
 static int claim_afford(const struct xg_claim *c, struct xg_err *err)
@@ -108,12 +113,14 @@ static int claim_afford(const struct xg_claim *c, struct xg_err *err)
 	struct search *s = c->search;
 
 	if (++s->tables > TABLES_MAX)
-		return xg_fail(err, EMFILE, "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
+		return xg_fail(err, EMFILE,
+			       "%u pages claim symbol tables and none holds: somebody in guest '%s' forges them",
 			       TABLES_MAX, s->g->info.name);
 	return 0;
 }
 
-static int claim_open(const struct xg_probe *probe, const struct xg_claim *c, struct xg_kernel **ret, struct xg_err *err)
+static int claim_open(const struct xg_probe *probe, const struct xg_claim *c, struct xg_kernel **ret,
+		      struct xg_err *err)
 {
 	struct xg_kernel *k xg_auto(kernel_close_p) = calloc(1, sizeof(*k));
 	int rc = k ? probe->check(c, &k->os, &k->symbols, err) : xg_fail(err, ENOMEM, "no memory to look at a kernel");
@@ -134,7 +141,8 @@ static int claim_look(struct search *s, const struct xg_probe *probe, const uint
 	int rc;
 
 	if (++s->claims > CLAIMS_MAX)
-		return xg_fail(err, EMFILE, "more than %s pages of guest '%s' look like a kernel's VMCOREINFO: somebody forges them",
+		return xg_fail(err, EMFILE,
+			       "more than %s pages of guest '%s' look like a kernel's VMCOREINFO: somebody forges them",
 			       xg_number(CLAIMS_MAX).text, s->g->info.name);
 	rc = claim_open(probe, &c, &k, &why);
 	if (!rc)
@@ -156,7 +164,7 @@ static int page_look(struct search *s, const void *page, struct xg_err *err)
 	uint8_t text[XG_PAGE_SIZE];
 	size_t i;
 
-	for (i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(probes); i++) {
 		if (!probes[i]->looks_like(page))
 			continue;
 		memcpy(text, page, sizeof(text));
@@ -292,14 +300,17 @@ static int nothing(const struct search *s, struct xg_err *err)
 		return -ENOTSUP;
 	}
 	if (!s->pages)
-		return xg_fail(err, ENOENT, "no known kernel found in guest '%s': none of its processors runs one, it is another "
-			       "system or still booting", s->g->info.name);
-	if (s->claims)
 		return xg_fail(err, ENOENT,
-			       "no known kernel found in %s pages of guest '%s': still booting? %s look%s like one, but: %s",
+			       "no known kernel found in guest '%s': none of its processors runs one, it is another "
+			       "system or still booting",
+			       s->g->info.name);
+	if (s->claims)
+		return xg_fail(err, ENOENT, "no known kernel found in %s pages of guest '%s': still booting? "
+			       "%s look%s like one, but: %s",
 			       xg_number(s->pages).text, s->g->info.name, xg_number(s->claims).text,
 			       s->claims == 1 ? "s" : "", s->why.text);
-	return xg_fail(err, ENOENT, "no known kernel found in %s pages of guest '%s': it is another system or still booting",
+	return xg_fail(err, ENOENT,
+		       "no known kernel found in %s pages of guest '%s': it is another system or still booting",
 		       xg_number(s->pages).text, s->g->info.name);
 }
 

@@ -46,7 +46,8 @@ static int claim_root(struct claim *c, struct xg_guest *g, const struct xg_pagin
 	if (rc)
 		return rc;
 	if (g->info.type != XG_GUEST_PV && t.frame.n != c->v.root.n)
-		return xg_fail(err, EBADMSG, "it puts the page tables at frame %#" PRIx64 ", the processor has them at %#" PRIx64,
+		return xg_fail(err, EBADMSG,
+			       "it puts the page tables at frame %#" PRIx64 ", the processor has them at %#" PRIx64,
 			       c->v.root.n, t.frame.n);
 	c->walk.root = t.frame;
 	return 0;
@@ -88,7 +89,8 @@ static int own_page(const struct claim *c, const struct xg_ksyms *syms, struct g
 	if (rc)
 		return rc;
 	if (memcmp(text, c->text, c->v.bytes + (c->v.bytes < XG_PAGE_SIZE)))
-		return xg_fail(err, EBADMSG, "the kernel's own page is frame %#" PRIx64 " and says otherwise", t.frame.n);
+		return xg_fail(err, EBADMSG, "the kernel's own page is frame %#" PRIx64 " and says otherwise",
+			       t.frame.n);
 	*ret = t.frame;
 	return 0;
 }
@@ -175,8 +177,10 @@ static int linux_check(const struct xg_claim *claim, struct xg_os *os, struct xg
 	if (rc)
 		return rc;
 	if (!c.v.has_kallsyms)
-		return xg_fail(err, ENOTSUP, "Linux %s does not say where its symbols are (Linux 6.0 and later do, with "
-			       "CONFIG_KALLSYMS)", c.v.release);
+		return xg_fail(err, ENOTSUP,
+			       "Linux %s does not say where its symbols are (Linux 6.0 and later do, with "
+			       "CONFIG_KALLSYMS)",
+			       c.v.release);
 	rc = claim->afford(claim, err);
 	if (rc)
 		return rc;

@@ -51,7 +51,8 @@ static int image_frames(const struct xg_walk *w, bool writable, struct frames *f
 		if (rc) {
 			/* Tables may be gone while they are read: a hole. Dom0's own trouble is another matter. */
 			if (rc != -EFAULT)
-				return xg_fail_errno(err, -rc, "cannot read the page tables of guest '%s'", w->g->info.name);
+				return xg_fail_errno(err, -rc, "cannot read the page tables of guest '%s'",
+						     w->g->info.name);
 			step -= at & (step - 1);
 			continue;
 		}

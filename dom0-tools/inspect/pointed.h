@@ -10,8 +10,8 @@
 #include "dom0-tools/inspect/walk.h"
 
 /*
- * Ceilings: 256 MiB of kernel variables (Debian's kernels have 14 to 31); pointers found in one batch of 1 MiB. Mapping a
- * page costs more than looking through it, so that a batch should not go far beyond what is searched.
+ * Ceilings: 256 MiB of kernel variables (Debian's kernels have 14 to 31); pointers found in one batch of 1 MiB. Mapping
+ * a page costs more than looking through it, so that a batch should not go far beyond what is searched.
  */
 #define XG_POINTED_VARIABLE_PAGES_MAX 65536u
 #define XG_POINTED_BATCH_PAGES 256u
@@ -22,8 +22,8 @@ struct xg_pointed {
 	int (*look)(void *ctx, struct gfn frame, const void *page, struct xg_err *err);
 	void *ctx;
 	/*
-	 * Pages of the image that are looked through first, counted from the first one that is mapped: where kernels seen
-	 * before had what is looked for. A wrong one costs a few map calls.
+	 * Pages of the image that are looked through first, counted from the first one that is mapped: where kernels
+	 * seen before had what is looked for. A wrong one costs a few map calls.
 	 */
 	const uint32_t *hints;
 	size_t hint_count;

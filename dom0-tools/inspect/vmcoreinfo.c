@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
+
 /* How a value is written, and what it must be like. */
 enum form {
 	FORM_RELEASE,		/* struct xg_vmcoreinfo.release */
@@ -58,7 +60,7 @@ static const struct line lines[] = {
 	{ "KERNELOFFSET", FORM_OFFSET, NEED_ALWAYS, AT(kaslr_offset) },
 };
 
-#define LINES (sizeof(lines) / sizeof(lines[0]))
+#define LINES XG_ARRAY_SIZE(lines)
 
 /* What a message shows of a guest's text: a part of it, and nothing that a terminal would act on. */
 struct excerpt {

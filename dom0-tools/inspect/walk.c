@@ -21,8 +21,8 @@
 #define BATCH_PAGES 256
 
 /*
- * Table pages that the image of a kernel needs: a last-level one covers 2 MiB, so a 64 MiB image in 4 KiB pages fills its
- * level. A set of slots a level: otherwise a table and one above it could drive each other out at each step.
+ * Table pages that the image of a kernel needs: a last-level one covers 2 MiB, so a 64 MiB image in 4 KiB pages fills
+ * its level. A set of slots a level: otherwise a table and one above it could drive each other out at each step.
  */
 #define CACHE_LEVELS 5
 #define CACHE_SLOTS 32
@@ -48,8 +48,8 @@ void xg_table_cache_destroy(struct xg_table_cache *c)
 }
 
 /*
- * A frame that the guest does not have (now), or that is not its own (Xen's, another's), is what the guest's tables say, as
- * an entry that is not there.
+ * A frame that the guest does not have (now), or that is not its own (Xen's, another's), is what the guest's tables
+ * say, as an entry that is not there.
  */
 static int page_gone(int rc)
 {
@@ -68,8 +68,8 @@ static int table_copy(struct xg_guest *g, struct gfn frame, uint64_t *ret, struc
 	return 0;
 }
 
-static int entry_cached(const struct xg_walk *w, struct gfn table, unsigned int level, unsigned int index, uint64_t *ret,
-			struct xg_err *err)
+static int entry_cached(const struct xg_walk *w, struct gfn table, unsigned int level, unsigned int index,
+			uint64_t *ret, struct xg_err *err)
 {
 	struct table_slot *slot = &w->cache->slots[level - 1][table.n % CACHE_SLOTS];
 	int rc = 0;
@@ -147,7 +147,10 @@ static int walk_to(const struct xg_walk *w, struct gva addr, struct xg_translati
 				       w->g->info.name, level);
 		t.writable &= !!(entry & PTE_WRITE);
 		t.executable &= !(entry & PTE_NX);
-		/* Bit 7 of a last-level entry is a memory type; at levels 2 and 3 it ends the walk; above it is reserved. */
+		/*
+		 * Bit 7 of a last-level entry is a memory type; at levels 2 and 3 it ends the walk; above it is
+		 * reserved.
+		 */
 		if (level == 1 || (entry & PTE_LARGE && level <= 3))
 			break;
 		if (entry & PTE_LARGE)
@@ -174,7 +177,8 @@ static int walk_check(const struct xg_walk *w, struct gva addr, struct xg_err *e
 	if (w->levels != 4 && w->levels != 5)
 		return xg_fail(err, EINVAL, "page tables of %u levels, 4 and 5 are known", w->levels);
 	if (!canonical(addr, w->levels))
-		return xg_fail(err, EFAULT, "%#" PRIx64 " is no address with %u levels of page tables", addr.v, w->levels);
+		return xg_fail(err, EFAULT, "%#" PRIx64 " is no address with %u levels of page tables", addr.v,
+			       w->levels);
 	if (xens_own(w, addr))
 		return xg_fail(err, EFAULT, "%#" PRIx64 " is Xen's own in a PV guest", addr.v);
 	return 0;
@@ -271,8 +275,8 @@ int xg_walk_read(const struct xg_walk *w, struct gva addr, void *buf, size_t byt
 }
 
 /*
- * What is as large as a machine word and aligned is one store, so that a guest's processor sees the old value or the new
- * one. Release: whatever was written before it is there when it is seen.
+ * What is as large as a machine word and aligned is one store, so that a guest's processor sees the old value or the
+ * new one. Release: whatever was written before it is there when it is seen.
  */
 static void put(void *at, const void *buf, size_t bytes)
 {

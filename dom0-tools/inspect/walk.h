@@ -10,8 +10,8 @@
 #include "dom0-tools/inspect/inspect.h"
 
 /*
- * Copies of page-table pages. Good for one burst of reading what does not move (the kernel's image); where the guest may
- * have changed its tables since, walk without.
+ * Copies of page-table pages. Good for one burst of reading what does not move (the kernel's image); where the guest
+ * may have changed its tables since, walk without.
  */
 struct xg_table_cache;
 

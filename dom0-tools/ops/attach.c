@@ -15,6 +15,7 @@
 #include "dom0-tools/ops/vdev.h"
 #include "dom0-tools/ops/xl_vbd.h"
 #include "hotswap/optin.h"
+#include "lib/base/array.h"
 #include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
 
@@ -118,7 +119,8 @@ static int check_wanted(struct attach *a, struct xg_err *err)
 		return 0;
 	rc = xg_state_unwanted(a->s->ops->state, a->s->uuid, a->id.domid, a->id.devid, &unwanted, err);
 	if (!rc && unwanted)
-		return xg_fail(err, ECANCELED, "%s of guest '%s' was detached by hand: it stays so until it is attached by hand",
+		return xg_fail(err, ECANCELED,
+			       "%s of guest '%s' was detached by hand: it stays so until it is attached by hand",
 			       a->name, a->s->guest->info.name);
 	return rc;
 }
@@ -630,7 +632,7 @@ static void attach_begin(struct attach *a)
 static int attach_work(struct attach *a, struct xg_err *err)
 {
 	const struct xg_steps steps = {
-		.table = attach_steps, .count = sizeof(attach_steps) / sizeof(attach_steps[0]),
+		.table = attach_steps, .count = XG_ARRAY_SIZE(attach_steps),
 		.record = attach_record, .progress = attach_progress,
 	};
 	int rc;

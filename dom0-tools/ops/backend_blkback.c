@@ -53,21 +53,19 @@ static bool blkback_named(const char *name, uint32_t half, uint32_t *ret)
 static int blkback_check(const struct xg_disk_spec *spec, struct xg_err *err)
 {
 	struct stat st;
+	int rc = xg_target_look(spec, "paravirtual", &st, err);
 
-	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
-		return xg_fail(err, EINVAL, "format %s is not supported in paravirtual mode: only raw", spec->format);
-	if (spec->target[0] != '/')
-		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
-	if (stat(spec->target, &st))
-		return xg_fail_errno(err, errno, "target %s", spec->target);
+	if (rc)
+		return rc;
 	if (!S_ISBLK(st.st_mode))
-		return xg_fail(err, EINVAL, "target %s is no block device: paravirtual mode needs one (losetup makes one of a file)",
+		return xg_fail(err, EINVAL,
+			       "target %s is no block device: paravirtual mode needs one (losetup makes one of a file)",
 			       spec->target);
 	return 0;
 }
 
-static int blkback_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
-			 struct xg_err *err)
+static int blkback_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec,
+			 const struct xg_areas *a, struct xg_err *err)
 {
 	char device[32];
 	struct stat st;
@@ -149,7 +147,8 @@ static int module_load(struct xg_err *err)
 		;
 	if (!access(DRIVER, F_OK))
 		return 0;
-	return xg_fail(err, ENODEV, "paravirtual mode needs the kernel's xen-blkback, and 'modprobe xen-blkback' failed");
+	return xg_fail(err, ENODEV,
+		       "paravirtual mode needs the kernel's xen-blkback, and 'modprobe xen-blkback' failed");
 }
 
 /* A number that sysfs has of the device's queue; a partition's is its disk's. */
@@ -191,15 +190,17 @@ static long module_parameter(const char *name)
 #define KEPT_UNUSED_S_MAX 300
 
 /*
- * The grants that it would leave mapped in each queue, 0: none. Its own node about that comes when it connects, and does
- * not say how many.
+ * The grants that it would leave mapped in each queue, 0: none. Its own node about that comes when it connects, and
+ * does not say how many.
  */
 static unsigned long grants_kept(void)
 {
-	long unused_s = module_parameter("persistent_grant_unused_seconds"), most = module_parameter("max_persistent_grants");
+	long unused_s = module_parameter("persistent_grant_unused_seconds"),
+	     most = module_parameter("max_persistent_grants");
 
-	return module_parameter("feature_persistent") == 1 && unused_s > 0 && unused_s <= KEPT_UNUSED_S_MAX && most > 0 ?
-		       (unsigned long)most : 0;
+	if (module_parameter("feature_persistent") != 1 || unused_s <= 0 || unused_s > KEPT_UNUSED_S_MAX || most <= 0)
+		return 0;
+	return (unsigned long)most;
 }
 
 /* A flush is never refused by it, and a device without a cache does nothing for one: so it is always offered. */
@@ -221,8 +222,9 @@ static int offer_make(struct xg_store *s, struct xg_link_id id, struct xg_backen
 	snprintf(b->offer, sizeof(b->offer),
 		 "ready sectors=%llu sector-size=%d physical-sector-size=%u feature-flush-cache=1 feature-discard=%d "
 		 "discard-granularity=%llu info=%d feature-max-indirect-segments=%llu multi-queue-max-queues=%llu "
-		 "max-ring-page-order=%llu kept-grants=%lu", (unsigned long long)(bytes / logical * (logical / XG_ABI_SECTOR)), logical,
-		 physical, discard && granularity, (unsigned long long)(granularity ? granularity : (uint64_t)logical),
+		 "max-ring-page-order=%llu kept-grants=%lu",
+		 (unsigned long long)(bytes / logical * (logical / XG_ABI_SECTOR)), logical, physical,
+		 discard && granularity, (unsigned long long)(granularity ? granularity : (uint64_t)logical),
 		 b->read_only ? 4 : 0, (unsigned long long)node_u64(s, id, "feature-max-indirect-segments", 0),
 		 (unsigned long long)node_u64(s, id, "multi-queue-max-queues", 1),
 		 (unsigned long long)node_u64(s, id, "max-ring-page-order", 0), grants_kept());
@@ -250,7 +252,8 @@ static int blkback_start(struct xg_store *s, const char *program, struct xg_link
 		return rc;
 	if (!xg_wait_ms(state_reached, &look, XG_BACKEND_READY_MS) || look.state != XB_INIT_WAIT) {
 		kernel_error(s, id, why, sizeof(why));
-		return xg_fail(err, ETIMEDOUT, "xen-blkback did not take the disk within %u s: %s", XG_BACKEND_READY_MS / 1000, why);
+		return xg_fail(err, ETIMEDOUT, "xen-blkback did not take the disk within %u s: %s",
+			       XG_BACKEND_READY_MS / 1000, why);
 	}
 	return offer_make(s, id, b, err);
 }

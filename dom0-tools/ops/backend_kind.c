@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 const struct xg_backend_kind *const xg_backend_kinds[] = { &xg_backend_process, &xg_backend_blkback };
-const size_t xg_backend_kind_count = sizeof(xg_backend_kinds) / sizeof(xg_backend_kinds[0]);
+const size_t xg_backend_kind_count = XG_ARRAY_SIZE(xg_backend_kinds);
 
 const struct xg_backend_kind *xg_backend_kind_of(const char *mode)
 {
@@ -34,6 +35,17 @@ int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *no
 		if (rc)
 			return rc;
 	}
+	return 0;
+}
+
+int xg_target_look(const struct xg_disk_spec *spec, const char *mode, struct stat *ret, struct xg_err *err)
+{
+	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
+		return xg_fail(err, EINVAL, "format %s is not supported in %s mode: only raw", spec->format, mode);
+	if (spec->target[0] != '/')
+		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
+	if (stat(spec->target, ret))
+		return xg_fail_errno(err, errno, "target %s", spec->target);
 	return 0;
 }
 
@@ -71,8 +83,8 @@ static int mark_look(const struct xg_hold *h)
 }
 
 /*
- * A backend's claim of a device and its locks on the file go with its last reference, and what its ring of the kernel has
- * under way holds one.
+ * A backend's claim of a device and its locks on the file go with its last reference, and what its ring of the kernel
+ * has under way holds one.
  */
 static bool settled(void *ctx)
 {

@@ -11,7 +11,10 @@
 #ifndef XG_OPS_BACKEND_KIND_H
 #define XG_OPS_BACKEND_KIND_H
 
+#include <sys/stat.h>
+
 #include "dom0-tools/ops/connect.h"
+#include "lib/base/array.h"
 
 /* enum xenbus_state: public/io/xenbus.h. */
 enum {
@@ -44,8 +47,8 @@ struct xg_backend_kind {
 	/* Waits until it has connected to the rings that were published. */
 	int (*connected)(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b, struct xg_err *err);
 	/*
-	 * The other backend has let go of the target, which may be locked now. It had no other: nothing is done. NULL: it
-	 * makes no difference.
+	 * The other backend has let go of the target, which may be locked now. It had no other: nothing is done. NULL:
+	 * it makes no difference.
 	 */
 	int (*alone)(struct xg_store *s, struct xg_link_id id, struct xg_err *err);
 	/* Ends it: it has let go of rings and target afterwards. Nothing there: fine. -ETIMEDOUT: it is stuck. */
@@ -63,7 +66,10 @@ extern const size_t xg_backend_kind_count;
 /* NULL: no such mode. */
 const struct xg_backend_kind *xg_backend_kind_of(const char *mode);
 
-/* How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said otherwise. */
+/*
+ * How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said
+ * otherwise.
+ */
 uint32_t xg_blkback_queues(uint32_t most);
 
 /* How one of a disk's two backends has the target. */
@@ -74,6 +80,9 @@ struct xg_hold {
 	uint64_t mark_at;	/* xg_mark_at() */
 	bool beside;		/* the disk's other backend has the lock: only the mark tells */
 };
+
+/* For a kind's check: the format is one that MODE serves, and what the target is. -EINVAL, or stat's. */
+int xg_target_look(const struct xg_disk_spec *spec, const char *mode, struct stat *ret, struct xg_err *err);
 
 /*
  * Waits until nobody has the target open as a backend of ours does, and nothing that it had begun is under way: a
@@ -100,6 +109,6 @@ struct xg_node {
 };
 int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *nodes, size_t count, struct xg_err *err);
 #define XG_NODES(...) \
-	(const struct xg_node[]){ __VA_ARGS__ }, sizeof((const struct xg_node[]){ __VA_ARGS__ }) / sizeof(struct xg_node)
+	(const struct xg_node[]){ __VA_ARGS__ }, XG_ARRAY_SIZE(((const struct xg_node[]){ __VA_ARGS__ }))
 
 #endif

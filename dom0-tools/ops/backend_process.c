@@ -23,8 +23,8 @@
 
 static void process_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 {
-	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/0/backend/%s/%u/%u", id.half ? "xengraft-vbd-b" : "xengraft-vbd",
-		 id.domid, id.devid);
+	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/0/backend/%s/%u/%u",
+		 id.half ? "xengraft-vbd-b" : "xengraft-vbd", id.domid, id.devid);
 }
 
 static bool process_named(const char *name, uint32_t half, uint32_t *ret)
@@ -39,21 +39,18 @@ static bool process_named(const char *name, uint32_t half, uint32_t *ret)
 static int process_check(const struct xg_disk_spec *spec, struct xg_err *err)
 {
 	struct stat st;
+	int rc = xg_target_look(spec, "virtual", &st, err);
 
-	if (strcmp(spec->format, "raw") && strcmp(spec->format, "unknown"))
-		return xg_fail(err, EINVAL, "format %s is not supported in virtual mode: only raw", spec->format);
-	if (spec->target[0] != '/')
-		return xg_fail(err, EINVAL, "target '%s' is not an absolute path", spec->target);
-	if (stat(spec->target, &st))
-		return xg_fail_errno(err, errno, "target %s", spec->target);
+	if (rc)
+		return rc;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return xg_fail(err, EINVAL, "target %s is neither a file nor a block device", spec->target);
 	return 0;
 }
 
 /* The other backend has it open, too: dom0-tools/backend/README.md. */
-static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec, const struct xg_areas *a,
-			 struct xg_err *err)
+static int process_nodes(struct xg_store *s, const char *back, const struct xg_disk_spec *spec,
+			 const struct xg_areas *a, struct xg_err *err)
 {
 	char lock_at[24], mark_at[24];
 	int rc = 0;
@@ -66,7 +63,8 @@ static int process_nodes(struct xg_store *s, const char *back, const struct xg_d
 	if (rc || !a->mark_at)
 		return rc;
 	/* As many queues as the disk has had from whatever kind before. */
-	return xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "mark-at", mark_at }, { "multi-queue-max-queues", "8" }), err);
+	return xg_nodes_write(s, back, XG_NODES({ "lock", "0" }, { "mark-at", mark_at }, { "multi-queue-max-queues", "8" }),
+			      err);
 }
 
 /*

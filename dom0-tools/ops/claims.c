@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who has which target. Called by attach before and after it has put itself on record, by a swap that gives a disk without a
- * backend another, and by the daemon.
+ * Who has which target. Called by attach before and after it has put itself on record, by a swap that gives a disk
+ * without a backend another, and by the daemon.
  */
 #include "dom0-tools/ops/claims.h"
 
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+#include "lib/base/array.h"
 
 /* The file behind a loop device: two names of the same bytes. */
 static bool loop_file(dev_t dev, struct stat *ret)
@@ -45,7 +47,8 @@ int xg_target_id(const char *target, struct xg_target_id *ret)
 
 	if (stat(target, &st))
 		return -errno;
-	*ret = S_ISBLK(st.st_mode) ? device_id(st.st_rdev) : (struct xg_target_id){ .dev = st.st_dev, .ino = st.st_ino };
+	*ret = S_ISBLK(st.st_mode) ? device_id(st.st_rdev) :
+		(struct xg_target_id){ .dev = st.st_dev, .ino = st.st_ino };
 	return 0;
 }
 
@@ -133,7 +136,8 @@ static int claims_xl_disk(struct claims *c, struct xg_store *store, const char *
 	bool known = false;
 
 	snprintf(path, sizeof(path), "%s/physical-device", dir);
-	if (!xg_store_read(store, path, value, sizeof(value), NULL) && sscanf(value, "%x:%x", &major_no, &minor_no) == 2) {
+	if (!xg_store_read(store, path, value, sizeof(value), NULL) &&
+	    sscanf(value, "%x:%x", &major_no, &minor_no) == 2) {
 		claim.id = device_id(makedev(major_no, minor_no));
 		known = true;
 	}
@@ -147,7 +151,8 @@ static int claims_xl_disk(struct claims *c, struct xg_store *store, const char *
 
 /* Calls EACH for the children of DIR that are numbers; none there is fine. */
 static int each_number(struct claims *c, struct xg_store *store, const char *dir, uint32_t domid,
-		       int (*each)(struct claims *, struct xg_store *, const char *, uint32_t, uint32_t, struct xg_err *),
+		       int (*each)(struct claims *, struct xg_store *, const char *, uint32_t, uint32_t,
+				   struct xg_err *),
 		       struct xg_err *err)
 {
 	char **names xg_auto_free = NULL, path[XG_STORE_PATH_MAX];
@@ -159,7 +164,8 @@ static int each_number(struct claims *c, struct xg_store *store, const char *dir
 		return rc == -ENOENT ? 0 : xg_fail(err, -rc, "%s", why.text);
 	for (i = 0; !rc && i < count; i++) {
 		/* Ours there have a letter: backend_blkback.c. */
-		if (!is_number(names[i]) || (size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= sizeof(path))
+		if (!is_number(names[i]) ||
+		    (size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= sizeof(path))
 			continue;
 		rc = each(c, store, path, domid, strtoul(names[i], NULL, 10), err);
 	}
@@ -173,14 +179,15 @@ static int claims_xl_domain(struct claims *c, struct xg_store *store, const char
 	return each_number(c, store, dir, domid, claims_xl_disk, err);
 }
 
-int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **ret, size_t *ret_count, struct xg_err *err)
+int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **ret, size_t *ret_count,
+	      struct xg_err *err)
 {
 	static const char *const kinds[] = { "/local/domain/0/backend/vbd", "/local/domain/0/backend/qdisk" };
 	struct claims c = { .rows = NULL };
 	size_t i;
 	int rc = claims_ours(&c, state, err);
 
-	for (i = 0; !rc && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(kinds); i++)
 		rc = each_number(&c, store, kinds[i], 0, claims_xl_domain, err);
 	if (rc) {
 		free(c.rows);
@@ -220,7 +227,8 @@ static int claim_fits(const struct xg_claim *c, const struct xg_device_row *row,
 	if (row->shared && (c->shared || !c->uuid[0]))
 		return 0;
 	if (!c->uuid[0])
-		return xg_fail(err, EBUSY, "target %s is in use by a disk of xl's in domain %u (--shared, if both may have it)",
+		return xg_fail(err, EBUSY,
+			       "target %s is in use by a disk of xl's in domain %u (--shared, if both may have it)",
 			       row->target, c->domid);
 	return xg_fail(err, EBUSY, "target %s is in use by a disk of guest %s, and not both are --shared", row->target,
 		       c->uuid);

@@ -28,7 +28,8 @@ int xg_target_id(const char *target, struct xg_target_id *ret);
 bool xg_target_same(const struct xg_target_id *a, const struct xg_target_id *b);
 
 /* All of them; *ret is the caller's to free(). */
-int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **ret, size_t *ret_count, struct xg_err *err);
+int xg_claims(struct xg_store *store, struct xg_state *state, struct xg_claim **ret, size_t *ret_count,
+	      struct xg_err *err);
 
 /* The disk for which it is asked: xl may know it, too, under the domain's id (a hotplug script's). */
 struct xg_claimant {
@@ -41,8 +42,8 @@ size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struc
 			const struct xg_claimant *who);
 
 /*
- * May ROW's disk, of domain DOMID, have its target beside those that have it? -EBUSY: one of them writes, or it does, and not both were
- * declared shared. (xl has no such word: beside its disks ours alone counts.)
+ * May ROW's disk, of domain DOMID, have its target beside those that have it? -EBUSY: one of them writes, or it does,
+ * and not both were declared shared. (xl has no such word: beside its disks ours alone counts.)
  */
 int xg_claims_check(struct xg_ops *ops, uint32_t domid, const struct xg_device_row *row, struct xg_err *err);
 

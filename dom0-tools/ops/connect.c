@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 
 #include "dom0-tools/ops/backend_kind.h"
+#include "lib/base/array.h"
 
 /* The last part is the disk's number in either half: xen-blkback takes the disk's handle from there. */
 void xg_frontend_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 {
-	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/%u/xengraft/%s/%u", id.domid, id.half ? "vbd-b" : "vbd", id.devid);
+	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/%u/xengraft/%s/%u", id.domid, id.half ? "vbd-b" : "vbd",
+		 id.devid);
 }
 
 void xg_frontend_state(struct xg_store *s, struct xg_link_id id, unsigned int state)
@@ -67,7 +69,8 @@ static int areas_write(struct xg_store *s, const struct making *made, struct xg_
 		rc = xg_nodes_write(s, back, XG_NODES(
 			{ "frontend", front }, { "frontend-id", domid }, { "online", "1" }, { "state", "1" },
 			{ "params", spec->target }, { "type", target_is_block_device(spec->target) ? "phy" : "file" },
-			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev }, { "domain-uuid", a->uuid }), err);
+			{ "mode", spec->read_only ? "r" : "w" }, { "dev", spec->vdev },
+			{ "domain-uuid", a->uuid }), err);
 	if (!rc && spec->removable)
 		rc = xg_nodes_write(s, back, XG_NODES({ "removable", "1" }), err);
 	if (!rc && (!spec->discard || spec->read_only))
@@ -204,8 +207,8 @@ bool xg_connect_is_of(struct xg_store *s, struct xg_link_id id, const char *uuid
 	return false;
 }
 
-int xg_connect_each(struct xg_store *s, uint32_t domid, int (*each)(void *ctx, struct xg_link_id id, struct xg_err *err),
-		    void *ctx, struct xg_err *err)
+int xg_connect_each(struct xg_store *s, uint32_t domid,
+		    int (*each)(void *ctx, struct xg_link_id id, struct xg_err *err), void *ctx, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX], **names, *slash;
 	struct xg_link_id id;
@@ -270,15 +273,17 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 #define VDISK_READONLY 4
 
 /*
- * One page: 32 requests in flight a queue, as Linux's blkfront has unless told otherwise. For each entry of a ring xen-blkback
- * allocates 264 pieces of memory when it connects and frees them in one go, without a pause, when it leaves: with four pages
- * that was 33,792 pieces: 110 ms of a swap in the lab, and a gap of 20 ms. Our driver keeps a page for each entry, in the guest.
+ * One page: 32 requests in flight a queue, as Linux's blkfront has unless told otherwise. For each entry of a ring
+ * xen-blkback allocates 264 pieces of memory when it connects and frees them in one go, without a pause, when it
+ * leaves: with four pages that was 33,792 pieces: 110 ms of a swap in the lab, and a gap of 20 ms. Our driver keeps a
+ * page for each entry, in the guest.
  */
 #define RING_ORDER_MAX 0
 
 int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_params *ret, struct xg_err *err)
 {
-	uint64_t sectors, logical, physical, info, flush, discard, secure, granularity, alignment, indirect, queues, order, kept;
+	uint64_t sectors, logical, physical, info, flush, discard, secure, granularity, alignment, indirect, queues,
+		order, kept;
 	struct xg_block_params p = { .sectors = 0 };
 	const struct { const char *name; uint64_t fallback, most; uint64_t *to; } rows[] = {
 		{ "sectors", 0, UINT64_C(1) << 54, &sectors },
@@ -298,7 +303,7 @@ int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_par
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(rows); i++)
 		rc = cap(offer, rows[i].name, rows[i].fallback, rows[i].most, rows[i].to, err);
 	if (rc)
 		return rc;
@@ -455,7 +460,8 @@ int xg_announce_device(struct xg_store *s, struct xg_link_id id, const struct xg
 	xg_frontend_path(id, front);
 	snprintf(dir, sizeof(dir), "%s/driver", front);
 	snprintf(va, sizeof(va), "%#llx", (unsigned long long)row->device.va.v);
-	rc = xg_nodes_write(s, dir, XG_NODES({ "image", row->driver }, { "mode", row->mode }, { "version", row->version },
+	rc = xg_nodes_write(s, dir, XG_NODES(
+		{ "image", row->driver }, { "mode", row->mode }, { "version", row->version },
 		{ "sha256", row->digest }, { "window", va }), err);
 	return rc ? rc : announce_driver(s, id.domid, id.devid, row->driver, row->version, err);
 }

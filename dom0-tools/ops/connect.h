@@ -54,8 +54,8 @@ struct xg_backend {
 };
 
 /*
- * Starts PROGRAM (absolute) for the backend area and waits until it says ready. On failure the text is the backend's own.
- * It runs on by itself, in a session of its own.
+ * Starts PROGRAM (absolute) for the backend area and waits until it says ready. On failure the text is the backend's
+ * own. It runs on by itself, in a session of its own.
  */
 int xg_connect_backend_start(struct xg_store *s, const char *program, struct xg_link_id id, struct xg_backend *b,
 			     struct xg_err *err);
@@ -66,13 +66,16 @@ int xg_connect_backend_stop(struct xg_store *s, struct xg_link_id id, struct xg_
 /* The backend's area is the guest UUID's: its domain id may be another one's by now. */
 bool xg_connect_is_of(struct xg_store *s, struct xg_link_id id, const char *uuid);
 /* Calls EACH for every area of a backend that DOMID has, of whatever kind and half; stops when it fails. */
-int xg_connect_each(struct xg_store *s, uint32_t domid, int (*each)(void *ctx, struct xg_link_id id, struct xg_err *err),
-		    void *ctx, struct xg_err *err);
+int xg_connect_each(struct xg_store *s, uint32_t domid,
+		    int (*each)(void *ctx, struct xg_link_id id, struct xg_err *err), void *ctx, struct xg_err *err);
 
 /* What the backend can do, from its offer, as far as we and a guest of so many VCPUS can make use of it. */
 int xg_connect_params(const char *offer, unsigned int vcpus, struct xg_block_params *ret, struct xg_err *err);
 
-/* Publishes rings and event channels for the backend and waits until it is connected. PARAMS: what the driver was given. */
+/*
+ * Publishes rings and event channels for the backend and waits until it is connected. PARAMS: what the driver was
+ * given.
+ */
 int xg_connect_rings(struct xg_store *s, struct xg_link_id id, const struct xg_backend *b,
 		     const struct xg_device_rings *rings, const struct xg_block_params *params, struct xg_err *err);
 

@@ -14,13 +14,13 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "dom0-tools/ops/interrupt.h"
 #include "hotswap/wait.h"
 #include "lib/base/fault_point.h"
+#include "lib/base/lock.h"
 
 #define FOLDER_PREFIX "image."
 /* How often a signal and the deadline are looked at. */
@@ -123,31 +123,18 @@ static void sweep(const char *work_dir)
 
 int xg_generate_lock(struct xg_ops *ops, int *ret, struct xg_err *err)
 {
-	uint64_t end = xg_now_ms() + ops->generate_ms;
-	int lock xg_auto_close = -1;
 	char path[PATH_MAX];
+	int rc;
 
 	if (mkdir(ops->work_dir, 0700) && errno != EEXIST)
 		return xg_fail_errno(err, errno, "cannot create %.150s", ops->work_dir);
 	snprintf(path, sizeof(path), "%s/lock", ops->work_dir);
-	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lock < 0)
-		return xg_fail_errno(err, errno, "lock %.150s", path);
-	/* Looked at again and again: flock() has no time limit. */
-	while (flock(lock, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return xg_fail_errno(err, errno, "lock %.150s", path);
-		if (xg_interrupted())
-			return xg_fail(err, EINTR, "interrupted");
-		if (xg_now_ms() >= end)
-			return xg_fail(err, EAGAIN, "another process has been generating for %u s",
-				       ops->generate_ms / 1000);
-		(void)poll(NULL, 0, LOOK_MS);
-	}
-	sweep(ops->work_dir);
-	*ret = lock;
-	lock = -1;
-	return 0;
+	rc = xg_lock_file(path, ops->generate_ms, xg_interrupted, ret, err);
+	if (rc == -EAGAIN)
+		return xg_fail(err, EAGAIN, "another process has been generating for %u s", ops->generate_ms / 1000);
+	if (!rc)
+		sweep(ops->work_dir);
+	return rc;
 }
 
 /* ---- The generator ---------------------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include "lib/base/array.h"
+
 static volatile sig_atomic_t interrupted;
 
 static void interrupt_note(int signal_number)
@@ -19,7 +21,7 @@ void xg_interrupt_catch(void)
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	unsigned int i;
 
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }

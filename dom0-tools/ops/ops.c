@@ -6,14 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "dom0-tools/ops/policy.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
 #include "hotswap/wait.h"
+#include "lib/base/lock.h"
 
 #define LOCK_WAIT_MS 10000
 /* A personality takes a slow Dom0 two minutes, or more when it has other things to do. */
@@ -122,31 +121,15 @@ void xg_ops_detail(const struct xg_ops *ops, const char *fmt, ...)
 
 /* ---- session --------------------------------------------------------------------------------------------------- */
 
-/*
- * The file is never removed, so there is no race about which inode is the lock; /run is emptied at boot. Waited
- * for by looking again: flock() has no time limit.
- */
+/* /run is emptied at boot: no lock outlives its guests. */
 int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_ms, int *ret_fd, struct xg_err *err)
 {
-	uint64_t end = xg_now_ms() + wait_ms;
-	struct timespec pause = { .tv_nsec = 20000000 };
-	int fd xg_auto_close = -1;
 	char path[1024];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s.lock", ops->run_dir, uuid);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return xg_fail_errno(err, errno, "lock %s", path);
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return xg_fail_errno(err, errno, "lock %s", path);
-		if (xg_now_ms() >= end)
-			return xg_fail(err, EAGAIN, "another operation works on guest %s", uuid);
-		nanosleep(&pause, NULL);
-	}
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
+	rc = xg_lock_file(path, wait_ms, NULL, ret_fd, err);
+	return rc == -EAGAIN ? xg_fail(err, EAGAIN, "another operation works on guest %s", uuid) : rc;
 }
 
 static int session_lock(struct xg_session *s, struct xg_err *err)

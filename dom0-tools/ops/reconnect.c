@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A disk without a backend gets one again: by a swap that replays what was in flight, to the driver that it had. Before that
- * the record is held against what the guest's memory says, for the image that it was restored from may be older than the
- * record.
+ * A disk without a backend gets one again: by a swap that replays what was in flight, to the driver that it had. Before
+ * that the record is held against what the guest's memory says, for the image that it was restored from may be older
+ * than the record.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,8 @@ static int row_get(struct xg_session *s, struct xg_device_row *row, struct xg_er
 	int rc = xg_state_device_get(s->ops->state, s->uuid, row->devid, row, err);
 
 	if (rc == -ENOENT)
-		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, row->vdev);
+		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name,
+			       row->vdev);
 	if (!rc && strcmp(row->state, "live"))
 		return xg_fail(err, EINVAL, "disk %s of guest '%s' is %s: it cannot be reconnected", row->vdev,
 			       s->guest->info.name, row->state);
@@ -30,13 +31,14 @@ static int backend_lives(struct xg_session *s, const struct xg_device_row *row, 
 	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
 
 	if (!kind)
-		return xg_fail(err, EINVAL, "disk %s is in mode '%s', which this version does not know", row->vdev, row->mode);
+		return xg_fail(err, EINVAL, "disk %s is in mode '%s', which this version does not know", row->vdev,
+			       row->mode);
 	return kind->lives(s->ops->store, id, ret, err);
 }
 
 /*
- * Which half serves the disk in the guest: that of an image that is older than the record may be the other. What the other
- * half has open there leads nowhere and is in the way.
+ * Which half serves the disk in the guest: that of an image that is older than the record may be the other. What the
+ * other half has open there leads nowhere and is in the way.
  */
 static int half_settle(struct xg_session *s, struct xg_device_row *row, struct xg_err *err)
 {
@@ -48,7 +50,8 @@ static int half_settle(struct xg_session *s, struct xg_device_row *row, struct x
 	if (!rc)
 		rc = xg_swap_look(s->guest, &s->row.os, &row->device, &half, err);
 	if (rc)
-		return xg_fail_in(err, "disk %s is not in guest '%s' as it is on record", row->vdev, s->guest->info.name);
+		return xg_fail_in(err, "disk %s is not in guest '%s' as it is on record", row->vdev,
+				  s->guest->info.name);
 	rc = xg_swap_close_other(core, &row->device, row->vdev, err);
 	if (rc || half == row->device.half)
 		return rc;
@@ -98,7 +101,8 @@ static int image_get(struct xg_ops *ops, const struct xg_guest_row *guest, const
 		return 0;
 	rc = xg_driver_get(ops, &guest->os, "xen-blkif", mode, ret, err);
 	if (!rc && !*ret)
-		return xg_fail(err, ENOENT, "there is no driver of mode %s yet: the swap would generate it first", mode);
+		return xg_fail(err, ENOENT, "there is no driver of mode %s yet: the swap would generate it first",
+			       mode);
 	return rc;
 }
 

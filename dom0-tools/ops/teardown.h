@@ -13,8 +13,8 @@ int xg_teardown(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, 
 		struct xg_err *err);
 
 /*
- * ID is about the half of ROW's device that is not in use: backend, driver, areas. Each may be gone already. The backend
- * in use has the target for itself afterwards.
+ * ID is about the half of ROW's device that is not in use: backend, driver, areas. Each may be gone already. The
+ * backend in use has the target for itself afterwards.
  */
 int xg_swap_retire(struct xg_ops *ops, struct xg_core *core, struct xg_link_id id, const struct xg_device_row *row,
 		   struct xg_err *err);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
+
 /* xen-vbd-interface(7): how disk and partition numbers make a device id. Rows beat branches. */
 static const struct vdev_kind {
 	const char *prefix;
@@ -19,7 +21,7 @@ static const struct vdev_kind {
 	{ "hd", 22, 2, 2, 6 },
 };
 
-#define VDEV_KINDS (sizeof(vdev_kinds) / sizeof(vdev_kinds[0]))
+#define VDEV_KINDS XG_ARRAY_SIZE(vdev_kinds)
 
 #define VDEV_EXTENDED_BIT 28	/* 1 << 28 | disk << 8 | partition: "xvd" beyond the sixteenth disk or partition */
 #define VDEV_EXTENDED_DISKS (1u << 20)

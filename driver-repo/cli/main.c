@@ -7,6 +7,8 @@
 
 #include "config.h"
 #include "driver-repo/cli/cli.h"
+#include "lib/base/array.h"
+#include "lib/base/help.h"
 #include "lib/base/log.h"
 
 static int rc_help(struct rc *c, struct xg_err *err);
@@ -16,7 +18,8 @@ static int rc_help(struct rc *c, struct xg_err *err);
 static const struct rc_command commands[] = {
 	{ "init", "", "Make the repository, this host's key, and take in the packaged images",
 	  "Can be done again: it takes in what is new in the folders of packaged images.\n"
-	  "-q, --quiet  say nothing when nothing changed", "json quiet", 0, 0, rc_init },
+	  "-q, --quiet  say nothing when nothing changed",
+	  "json quiet", 0, 0, rc_init },
 	{ "add", "FILE...", "Add images; FILE.minisig beside one is its signature",
 	  "--sign              sign them with this host's key, or that of --key\n"
 	  "--key FILE          a secret key in minisign's format\n"
@@ -32,7 +35,8 @@ static const struct rc_command commands[] = {
 	{ "remove", "IMAGE...", "Remove images and their signatures", "", "json", 1, -1, rc_remove },
 	{ "verify", "[IMAGE|FILE...]", "Check images, or all: bytes, note, index, signatures",
 	  "A FILE is checked against FILE.minisig and the keys that are trusted here.\n"
-	  "--signature FILE    the signature of the one FILE", "json signature", 0, -1, rc_verify },
+	  "--signature FILE    the signature of the one FILE",
+	  "json signature", 0, -1, rc_verify },
 	{ "reindex", "", "Make the index anew from the images' own notes", "", "json", 0, 0, rc_reindex },
 	{ "gc", "", "Remove what nobody refers to: unfinished files, blobs without a row",
 	  "-N, --dry-run  only say what", "json dry-run", 0, 0, rc_gc },
@@ -45,10 +49,12 @@ static const struct rc_command commands[] = {
 	  "json explain guest " REQUEST, 0, 0, rc_resolve },
 	{ "keygen", "FILE", "Make a pair of keys: FILE (secret) and FILE.pub",
 	  "--no-password       do not ask for a password to protect it with\n"
-	  "--password-file F   take it from there", "json no-password password-file comment", 1, 1, rc_keygen },
+	  "--password-file F   take it from there",
+	  "json no-password password-file comment", 1, 1, rc_keygen },
 	{ "sign", "IMAGE|FILE...", "Sign images of the repository, or files (to FILE.minisig)",
 	  "--key FILE          a secret key (default: this host's)\n--password-file F   its password\n"
-	  "--comment TEXT      the trusted comment", "json key password-file comment", 1, -1, rc_sign },
+	  "--comment TEXT      the trusted comment",
+	  "json key password-file comment", 1, -1, rc_sign },
 	{ "trust", "[FILE.pub]", "Trust a public key from now on; without FILE: list those that are",
 	  "--name NAME         what to call it (default: the file's name)", "json name", 0, 1, rc_trust },
 	{ "revoke", "KEYID|IMAGE", "Never install this image, or what this key signed, again",
@@ -56,17 +62,17 @@ static const struct rc_command commands[] = {
 	{ "export", "FOLDER [IMAGE...]", "Write images and signatures as an OCI image layout",
 	  "--all               all images", "json all", 1, -1, rc_export },
 	{ "import", "FOLDER [NAME...]", "Add what an OCI image layout holds",
-	  "NAME chooses among what it holds. What no trusted key signed is left out, but with --all.", "json all", 1, -1,
-	  rc_import },
+	  "NAME chooses among what it holds. What no trusted key signed is left out, but with --all.", "json all", 1,
+	  -1, rc_import },
 	{ "push", "[REGISTRY/REPOSITORY[:TAG]] [IMAGE...]", "Store images and signatures in an OCI registry",
-	  "Without an address: the first mirror of repo.conf.\n--all               all images", "json all", 0, -1, rc_push },
+	  "Without an address: the first mirror of repo.conf.\n--all               all images", "json all", 0, -1,
+	  rc_push },
 	{ "pull", "[REGISTRY/REPOSITORY[:TAG]] [NAME...]", "Add what an OCI registry holds",
 	  "Without an address, or where it fails: the mirrors of repo.conf, in their order.\n"
-	  "What no trusted key signed is left out, but with --all.", "json all", 0, -1, rc_pull },
+	  "What no trusted key signed is left out, but with --all.",
+	  "json all", 0, -1, rc_pull },
 	{ "help", "[COMMAND]", "Show the commands, or what one of them takes", "", "", 0, 1, rc_help },
 };
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 /* ---- Options: a row each ------------------------------------------------------------------------------------ */
 
@@ -105,7 +111,7 @@ static const struct rc_option {
 	{ "comment", 0, TEXT(comment) },
 };
 
-#define OPTIONS (sizeof(options) / sizeof(options[0]))
+#define OPTIONS XG_ARRAY_SIZE(options)
 
 static bool has_word(const char *words, const char *word)
 {
@@ -164,32 +170,27 @@ static int command_options(struct rc *c, int argc, char **argv)
 
 static const struct rc_command *command_find(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
+	return XG_FIND_ROW(commands, name);
 }
 
-/* Completion reads the lines that begin with a blank: " name  text". */
 static void help_all(FILE *to)
 {
 	size_t i;
 
-	fprintf(to, "usage: xengraft-repo COMMAND [OPTIONS] [ARGUMENTS]\n\nThe signed store of drivers and personalities.\n\n"
+	fprintf(to,
+		"usage: xengraft-repo COMMAND [OPTIONS] [ARGUMENTS]\n\n"
+		"The signed store of drivers and personalities.\n\n"
 		"  -j, --json     each command: what it says as JSON\n"
 		"  -V, --version  show the version\n  -h, --help     show this\n\nCommands:\n\n");
-	for (i = 0; i < COMMANDS; i++)
-		fprintf(to, " %-8s  %s\n", commands[i].name, commands[i].summary);
+	for (i = 0; i < XG_ARRAY_SIZE(commands); i++)
+		xg_help_row(to, 8, commands[i].name, commands[i].summary);
 	fprintf(to, "\nSee xengraft-repo(1). Exit status: 0 done, 1 failed, 2 try again.\n");
 }
 
 /* Completion reads "options:". */
 static void help_one(const struct rc_command *row)
 {
-	printf("usage: xengraft-repo %s %s\n\n%s.\n%s%s%s", row->name, row->arguments, row->summary,
-	       row->details[0] ? "\n" : "", row->details, row->details[0] ? "\n" : "");
+	xg_help_command("xengraft-repo", row->name, row->arguments, row->summary, row->details);
 	if (row->options[0])
 		printf("\noptions: %s\n", row->options);
 }

@@ -128,7 +128,8 @@ static void answer_text(const struct answer *a)
 		return;
 	if (!a->rc) {
 		xg_note_name(&a->choice.entry.note, name);
-		printf("%-12s  %s  sha256 %.12s\n              %s\n", a->kind, name, a->choice.entry.digest, a->choice.why);
+		printf("%-12s  %s  sha256 %.12s\n              %s\n", a->kind, name, a->choice.entry.digest,
+		       a->choice.why);
 	} else if (a->list) {
 		printf("%-12s  none: %s\n", a->kind, a->err.text);
 	}
@@ -149,12 +150,13 @@ static json_t *answer_json(const struct answer *a)
 	if (a->rc)
 		json = json_pack("{s:n, s:s}", "image", "error", a->err.text);
 	else
-		json = json_pack("{s:o, s:s, s:o}", "image", rc_entry_json(&a->choice.entry), "why", a->choice.why, "verdict",
-				 rc_verdict_json(&a->choice.verdict));
+		json = json_pack("{s:o, s:s, s:o}", "image", rc_entry_json(&a->choice.entry), "why", a->choice.why,
+				 "verdict", rc_verdict_json(&a->choice.verdict));
 	for (i = 0; i < a->count; i++) {
 		row = rc_entry_json(&a->list[i].entry);
 		json_object_set_new(row, "fits", json_boolean(a->list[i].fits));
-		json_object_set_new(row, "against", a->list[i].against[0] ? json_string(a->list[i].against) : json_null());
+		json_object_set_new(row, "against",
+				    a->list[i].against[0] ? json_string(a->list[i].against) : json_null());
 		json_array_append_new(list, row);
 	}
 	if (a->list) {
@@ -168,8 +170,8 @@ static json_t *answer_json(const struct answer *a)
 static json_t *request_json(const struct xg_wanted *q)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "os", q->os, "release", q->release, "build_id",
-			 q->build_id, "arch", q->arch, "class", q->class_name, "device", q->device, "mode", q->mode, "abi",
-			 (int)q->abi);
+			 q->build_id, "arch", q->arch, "class", q->class_name, "device", q->device, "mode", q->mode,
+			 "abi", (int)q->abi);
 }
 
 static int answers_tell(struct rc *c, const struct xg_wanted *q, const struct answer answers[2], struct xg_err *err)
@@ -196,7 +198,8 @@ int rc_resolve(struct rc *c, struct xg_err *err)
 	int i, rc;
 
 	if (!c->o.release && !c->o.guest && !c->o.device)
-		return xg_fail(err, EINVAL, "for which guest (--guest, or --os, --release, --build-id) and which --device?");
+		return xg_fail(err, EINVAL,
+			       "for which guest (--guest, or --os, --release, --build-id) and which --device?");
 	rc = request_take(&c->o, &q, err);
 	if (!rc)
 		rc = xg_repo_open(&c->paths, &r, err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See http.h. Called by registry.c. Must never send a password or token to another host than the one that it is for (libcurl
- * drops both on a redirect elsewhere), nor take more bytes than were asked for.
+ * See http.h. Called by registry.c. Must never send a password or token to another host than the one that it is for
+ * (libcurl drops both on a redirect elsewhere), nor take more bytes than were asked for.
  */
 #include "driver-repo/remote/http.h"
 
@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 #define TOKEN_MAX 16384u
@@ -51,8 +52,8 @@ static void password_take(struct xg_http *h, const char *auth)
 {
 	size_t size;
 
-	if (auth && !sodium_base642bin((unsigned char *)h->password, sizeof(h->password) - 1, auth, strlen(auth), NULL, &size,
-				       NULL, sodium_base64_VARIANT_ORIGINAL))
+	if (auth && !sodium_base642bin((unsigned char *)h->password, sizeof(h->password) - 1, auth, strlen(auth), NULL,
+				       &size, NULL, sodium_base64_VARIANT_ORIGINAL))
 		h->password[size] = '\0';
 	else
 		h->password[0] = '\0';
@@ -86,9 +87,10 @@ static void password_find(struct xg_http *h)
 	const char *value;
 	size_t i;
 
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(places); i++) {
 		value = secure_getenv(places[i].variable);
-		if (value && value[0] && (size_t)snprintf(path, sizeof(path), "%s%s", value, places[i].tail) < sizeof(path))
+		if (value && value[0] &&
+		    (size_t)snprintf(path, sizeof(path), "%s%s", value, places[i].tail) < sizeof(path))
 			password_in(h, path);
 	}
 }
@@ -248,7 +250,8 @@ static int run_once(struct xg_http *h, const struct xg_http_request *q, struct i
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, q->method);
 	/* Only what reads may be sent elsewhere. */
-	curl_easy_setopt(h->curl, CURLOPT_FOLLOWLOCATION, (long)(!strcmp(q->method, "GET") || !strcmp(q->method, "HEAD")));
+	curl_easy_setopt(h->curl, CURLOPT_FOLLOWLOCATION,
+			 (long)(!strcmp(q->method, "GET") || !strcmp(q->method, "HEAD")));
 	curl_easy_setopt(h->curl, CURLOPT_NOBODY, (long)!strcmp(q->method, "HEAD"));
 	if (q->body || !strcmp(q->method, "POST") || !strcmp(q->method, "PUT")) {
 		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, q->body ? q->body : "");
@@ -295,7 +298,8 @@ static bool token_url(const char *challenge, char *ret, size_t room)
 	char realm[1024], service[512] = "", scope[512] = "";
 	CURLU *u = curl_url();
 	char *whole = NULL, part[600];
-	bool ok = u && challenge_value(challenge, "realm", realm, sizeof(realm)) && !curl_url_set(u, CURLUPART_URL, realm, 0);
+	bool ok = u && challenge_value(challenge, "realm", realm, sizeof(realm)) &&
+		  !curl_url_set(u, CURLUPART_URL, realm, 0);
 
 	if (ok && challenge_value(challenge, "service", service, sizeof(service))) {
 		snprintf(part, sizeof(part), "service=%s", service);

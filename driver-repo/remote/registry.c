@@ -73,7 +73,8 @@ static int address_parse(const char *address, struct registry *r, struct xg_err 
 		snprintf(r->tag, sizeof(r->tag), "%s", colon + 1);
 	}
 	if (!is_host(r->host) || !is_repository(r->repository) || !xg_oci_tag_is_right(r->tag))
-		return xg_fail(err, EINVAL, "'%.200s' is no address: [http://]HOST[:PORT]/REPOSITORY[:TAG] is wanted", address);
+		return xg_fail(err, EINVAL, "'%.200s' is no address: [http://]HOST[:PORT]/REPOSITORY[:TAG] is wanted",
+			       address);
 	snprintf(r->base, sizeof(r->base), "http%s://%s", insecure ? "" : "s", r->host);
 	return xg_http_open(r->host, insecure, &r->http, err);
 }
@@ -87,8 +88,8 @@ static int unwanted(const struct registry *r, const char *what, const struct xg_
 	int code = a->status == 404 ? ENOENT : a->status == 401 || a->status == 403 ? EACCES : EIO;
 
 	at = at ? at + 11 : "";
-	return xg_fail(err, code, "%s/%s: %s: status %ld%s%.*s", r->base, r->repository, what, a->status, at[0] ? ", " : "",
-		       (int)strcspn(at, "\"\r\n\x1b"), at);
+	return xg_fail(err, code, "%s/%s: %s: status %ld%s%.*s", r->base, r->repository, what, a->status,
+		       at[0] ? ", " : "", (int)strcspn(at, "\"\r\n\x1b"), at);
 }
 
 static void url_of(const struct registry *r, const char *kind, const char *reference, char ret[1024])
@@ -165,7 +166,8 @@ static int registry_blob_get(void *ctx, const char *digest, uint64_t size, unsig
 	return rc == -ENOENT ? -EIO : rc;	/* the next mirror may have it */
 }
 
-static int manifest_get_one(const struct registry *r, const char *digest, char **ret, size_t *ret_size, struct xg_err *err)
+static int manifest_get_one(const struct registry *r, const char *digest, char **ret, size_t *ret_size,
+			    struct xg_err *err)
 {
 	char url[1024];
 	struct xg_http_request q = {
@@ -272,7 +274,8 @@ static int upload_offset(const struct registry *r, char location[2048], size_t *
 	return 0;
 }
 
-static int upload_chunks(const struct registry *r, char location[2048], const char *bytes, size_t size, struct xg_err *err)
+static int upload_chunks(const struct registry *r, char location[2048], const char *bytes, size_t size,
+			 struct xg_err *err)
 {
 	size_t at = 0, chunk;
 	char range[64];
@@ -306,7 +309,9 @@ static int upload_chunks(const struct registry *r, char location[2048], const ch
 static int upload_finish(const struct registry *r, const char *location, const char *digest, struct xg_err *err)
 {
 	char url[2048 + 100], unused[2048];
-	struct xg_http_request q = { .method = "PUT", .url = url, .type = "application/octet-stream", .max = ANSWER_MAX };
+	struct xg_http_request q = {
+		.method = "PUT", .url = url, .type = "application/octet-stream", .max = ANSWER_MAX
+	};
 	struct xg_http_reply a;
 
 	snprintf(url, sizeof(url), "%s%cdigest=sha256:%s", location, strchr(location, '?') ? '&' : '?', digest);
@@ -333,8 +338,8 @@ static int registry_blob_put(void *ctx, const struct xg_oci_descriptor *d, const
 	return rc ? rc : upload_finish(r, location, d->digest, err);
 }
 
-static int manifest_put_as(const struct registry *r, const char *reference, const char *type, const char *bytes, size_t size,
-			   struct xg_err *err)
+static int manifest_put_as(const struct registry *r, const char *reference, const char *type, const char *bytes,
+			   size_t size, struct xg_err *err)
 {
 	char url[1024], unused[2048];
 	struct xg_http_request q = { .method = "PUT", .url = url, .type = type, .body = bytes, .body_size = size,

@@ -128,13 +128,14 @@ enum xg_command_op {
 	 * Appended: a driver takes another's place while the disk is in use; see "Swap" in docs/abi.md. NOTSUPP from a
 	 * personality that is older.
 	 */
-	XG_CMD_DEVICE_OPEN_NEXT = 12,	/* args: window_va, header_va of the half that is not in use: its driver's OPEN */
-	XG_CMD_DEVICE_SWITCH = 13,	/* args: window_va, microseconds, XG_SWITCH_*; values: hold in ns, held, in flight,
-				   replayed. BUSY: not drained in time, the driver is the one it was */
+	XG_CMD_DEVICE_OPEN_NEXT = 12,	/* args: window_va, header_va of the half not in use: its driver's OPEN */
+	XG_CMD_DEVICE_SWITCH = 13,	/* args: window_va, microseconds, XG_SWITCH_*; values: hold in ns, held, in
+				   flight, replayed. BUSY: not drained in time, the driver is the one it was */
 	XG_CMD_DEVICE_CLOSE_OTHER = 14,	/* args: window_va; CLOSE of the half that is not in use */
 };
 
-#define XG_SWITCH_REPLAY 0x01u		/* what is not done in time goes to the next driver: the backend that had it is dead */
+/* What is not done in time goes to the next driver: the backend that had it is dead. */
+#define XG_SWITCH_REPLAY 0x01u
 #define XG_SWITCH_MAX_US 10000000u
 
 struct xg_command {
@@ -172,8 +173,8 @@ struct xg_core_header {
 	struct xg_reply reply;	/* OUT */
 	char banner[160];	/* what the guest's kernel log shall say: version, digest; IN, NUL-terminated */
 	/*
-	 * Whose `event_port` is: the domain's id when it was made, IN, and OUT each time that the personality made one anew
-	 * after its domain was restored. Another id than the domain has: the port means nothing (yet).
+	 * Whose `event_port` is: the domain's id when it was made, IN, and OUT each time that the personality made one
+	 * anew after its domain was restored. Another id than the domain has: the port means nothing (yet).
 	 */
 	uint32_t domid;
 	uint32_t pad;
@@ -193,14 +194,18 @@ enum xg_class {
  * loads the pointer anew for each call, so that a single 8-byte store by Dom0 swaps the driver.
  * Called with struct xg_device *; `q` is a queue number below nr_queues. All return 0 or -XG_E_* unless said otherwise.
  *
- *   OPEN     int (*)(dev)              may sleep. Makes rings, grants them, opens event channels; fills in queues[] and limits
+ *   OPEN     int (*)(dev)              may sleep. Makes rings, grants them, opens event channels; fills in queues[]
+ *                                      and limits
  *   START    int (*)(dev)              may sleep. The backend is connected; requests may follow
- *   SUBMIT   int (*)(dev, q, req)      queue locked, interrupts off. BUSY: not taken; the driver calls wake() when there is room
- *   COMMIT   void (*)(dev, q)          queue locked. Makes what was submitted visible and notifies if the backend asked for it
+ *   SUBMIT   int (*)(dev, q, req)      queue locked, interrupts off. BUSY: not taken; the driver calls wake() when
+ *                                      there is room
+ *   COMMIT   void (*)(dev, q)          queue locked. Makes what was submitted visible and notifies if the backend
+ *                                      asked for it
  *   EVENT    void (*)(dev, q)          queue locked. Reaps; calls complete() for each request done
  *   QUIESCE  int (*)(dev, q)           queue locked. Number of requests in flight, >= 0
  *   RESUME   int (*)(dev, q)           queue locked. Undoes whatever QUIESCE changed
- *   CLOSE    void (*)(dev)             may sleep. Ends grants, closes event channels, frees; requests in flight are not completed
+ *   CLOSE    void (*)(dev)             may sleep. Ends grants, closes event channels, frees; requests in flight are
+ *                                      not completed
  */
 enum xg_block_entry {
 	XG_ENTRY_OPEN = 0,
@@ -270,9 +275,9 @@ struct xg_queue {
  * services (xg_services.size) reach that far, and answers OPEN with -XG_E_NOTSUPP where they don't.
  *
  * Who brings the device up (resets it, negotiates, knows its admin queue: Dom0, or the personality of a guest that owns
- * the device) fills in xg_direct_params before OPEN. OPEN makes the rings and publishes where the device finds them; then
- * that same party creates the queues in the device; then START. Before CLOSE it deletes them, or resets the device: from
- * then on their memory is somebody else's. Bring-up is never the driver's.
+ * the device) fills in xg_direct_params before OPEN. OPEN makes the rings and publishes where the device finds them;
+ * then that same party creates the queues in the device; then START. Before CLOSE it deletes them, or resets the
+ * device: from then on their memory is somebody else's. Bring-up is never the driver's.
  */
 struct xg_direct_params {
 	uint64_t features;	/* what was negotiated, in the device's own numbering: virtio's feature bits; NVMe: 0 */
@@ -282,8 +287,8 @@ struct xg_direct_params {
 	uint32_t max_entries;	/* of one ring of the device, 0: no limit but the driver's; IN */
 	uint32_t max_segments;	/* 0: no limit but the driver's (virtio-blk seg_max); IN */
 	uint32_t max_sectors;	/* of XG_ABI_SECTOR bytes in one request; 0: no limit (NVMe MDTS); IN */
-	uint32_t segment_boundary;	/* OUT with OPEN. Not 0: each segment of a request but the first begins, and each but the
-				   last ends, at a multiple of it (NVMe's pages) */
+	uint32_t segment_boundary;	/* OUT with OPEN. Not 0: each segment of a request but the first begins, and
+				   each but the last ends, at a multiple of it (NVMe's pages) */
 	uint32_t pad;
 };
 
@@ -291,7 +296,8 @@ struct xg_direct_params {
 
 /* One queue of such a device. OUT is the guest's to write: Dom0 checks it as hostile. */
 struct xg_direct_queue {
-	uint64_t ring[XG_DIRECT_RINGS];	/* bus addresses: NVMe SQ, CQ, 0; virtio descriptors, driver's, device's ring; OUT */
+	/* OUT: bus addresses: NVMe SQ, CQ, 0; virtio descriptors, driver's, device's ring. */
+	uint64_t ring[XG_DIRECT_RINGS];
 	uint32_t entries;	/* of each ring; OUT */
 	uint32_t doorbell;	/* index, times doorbell_stride: NVMe 2 * queue id (its CQ's is the next); virtio
 				   queue_notify_off; IN */
@@ -442,7 +448,7 @@ struct xg_services {
 	 * device's bus, or XG_BUS_NONE. Frames that follow each other need not do so on the bus.
 	 */
 	uint64_t (*bus_address)(struct xg_device *dev, uint64_t frame);
-	/* sleep. Once a device. Its doorbells, direct.doorbell_bytes of them, mapped uncached; NULL when that can't be. */
+	/* sleep. Once a device. Its doorbells, direct.doorbell_bytes of them, mapped uncached; or NULL. */
 	void *(*doorbells_map)(struct xg_device *dev);
 	void (*doorbells_unmap)(struct xg_device *dev, void *va);
 	/* sleep. From here on the interrupt direct_queues[Q].vector calls EVENT; 0 or -XG_E_*. */
@@ -455,8 +461,8 @@ struct xg_services {
 	 * sleep. Once a queue, after grants_reserve, for a backend with XG_BLK_KEPT. From here on grants of queue Q are
 	 * writable whatever is asked for, and one that the backend still has mapped when it is ungranted is kept: the
 	 * personality holds its page, ungrant answers 0, and the next grant of that frame is the same reference. COUNT
-	 * of the reserve are for this; when none of them is left, what the backend has let go of is ended first. What was
-	 * granted before stays as it was. 0, -XG_E_NOMEM, -XG_E_NOTSUPP, -XG_E_INVAL. Ends with grants_release.
+	 * of the reserve are for this; when none of them is left, what the backend has let go of is ended first. What
+	 * was granted before stays as it was. 0, -XG_E_NOMEM, -XG_E_NOTSUPP, -XG_E_INVAL. Ends with grants_release.
 	 */
 	int (*grants_keep)(struct xg_device *dev, uint32_t q, uint32_t count);
 };
@@ -474,15 +480,17 @@ typedef void (*xg_entry_close_fn)(struct xg_device *dev);
  *
  * A driver image defines one table, in a section that is read-only data:
  *
- *     const struct xg_driver xg_driver = { .version = XG_ABI_VERSION, .size = sizeof(xg_driver), .class_id = ..., .entry = { ... } };
+ *     const struct xg_driver xg_driver = {
+ *             .version = XG_ABI_VERSION, .size = sizeof(xg_driver), .class_id = ..., .entry = { ... },
+ *     };
  *
  * It imports nothing. A personality image defines `xg_core_main`, called once in a thread of its own with the
  * address of the core header: void xg_core_main(struct xg_core_header *), which does not return before XG_CMD_LEAVE.
  *
  * Each image says what it is in the ELF note section .note.xengraft: one note, name "xengraft", type
  * XG_NOTE_IMAGE, whose contents are lines "key=value\n": kind (personality, driver), abi, os, release, build-id, arch,
- * class, device, mode, needs, version, licence. Keys may appear once; unknown keys are kept and ignored. `needs` and, in a
- * personality, `offers` are words with commas between them: grants, events, direct.
+ * class, device, mode, needs, version, licence. Keys may appear once; unknown keys are kept and ignored. `needs` and,
+ * in a personality, `offers` are words with commas between them: grants, events, direct.
  */
 struct xg_driver {
 	uint32_t version;

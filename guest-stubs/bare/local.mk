@@ -3,7 +3,8 @@
 # is a guest to boot (bare.elf) and the personality for it, as one for a Linux kernel would be.
 XG_BARE_FILES = guest-stubs/bare/README.md guest-stubs/bare/bare.mk guest-stubs/bare/bare.h \
 	guest-stubs/bare/bare.lds.S guest-stubs/bare/bed.c guest-stubs/bare/bed.h \
-	guest-stubs/bare/bed_nvme.c guest-stubs/bare/bed_pci.c guest-stubs/bare/bed_virtio.c guest-stubs/bare/boot.S guest-stubs/bare/clock.c guest-stubs/bare/console.c \
+	guest-stubs/bare/bed_nvme.c guest-stubs/bare/bed_pci.c guest-stubs/bare/bed_virtio.c guest-stubs/bare/boot.S \
+	guest-stubs/bare/clock.c guest-stubs/bare/console.c \
 	guest-stubs/bare/devices_none.c guest-stubs/bare/disk.c guest-stubs/bare/disk.h guest-stubs/bare/exec.c \
 	guest-stubs/bare/grant.c guest-stubs/bare/housekeeping.c guest-stubs/bare/identity.c \
 	guest-stubs/bare/identity.h \

@@ -3,8 +3,8 @@
  * Which grants of one queue stay with the backend, found by their frame and by their reference. Pure: knows neither the
  * kernel nor Xen, so that a test can run it. Called by grants.c, under its lock.
  *
- * An entry is a page, granted. It is in use by a request, or rests: nobody uses it, and the backend has it mapped. A frame
- * that two requests use at once has two entries, because a backend maps what it is given a second time anew.
+ * An entry is a page, granted. It is in use by a request, or rests: nobody uses it, and the backend has it mapped. A
+ * frame that two requests use at once has two entries, because a backend maps what it is given a second time anew.
  */
 #ifndef XG_LINUX_KEPT_H
 #define XG_LINUX_KEPT_H
@@ -49,7 +49,9 @@ struct xg_kept_entry *xg_kept_find(struct xg_kept *kept, uint32_t ref);
 void xg_kept_rest(struct xg_kept *kept, struct xg_kept_entry *entry);
 /* It goes; what was its page. */
 void *xg_kept_remove(struct xg_kept *kept, struct xg_kept_entry *entry);
-/* The next entry that is there, round and round, after at most *STEPS looks, which are taken off it; NULL: none came. */
+/*
+ * The next entry that is there, round and round, after at most *STEPS looks, which are taken off it; NULL: none came.
+ */
 struct xg_kept_entry *xg_kept_next(struct xg_kept *kept, uint32_t *steps);
 
 #endif

@@ -48,7 +48,9 @@ struct xg_side_queue {
 	char irq_name[56];
 };
 
-/* One of the two drivers that a disk can have: half A's or half B's. Its header is what the driver knows its device by. */
+/*
+ * One of the two drivers that a disk can have: half A's or half B's. Its header is what the driver knows its device by.
+ */
 struct xg_side {
 	struct xg_disk *disk;
 	struct xg_device_header *header;	/* NULL: no driver is open in this half */

@@ -14,6 +14,7 @@
 #include <libelf.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 
 /* While it is being read. The arrays are the ones of `elf`, writable. */
@@ -487,7 +488,7 @@ static int read_all(struct reader *r, struct xg_err *err)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(stages) / sizeof(stages[0]); i++)
+	for (i = 0; !rc && i < XG_ARRAY_SIZE(stages); i++)
 		rc = stages[i](r, err);
 	return rc;
 }

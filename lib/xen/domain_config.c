@@ -11,7 +11,7 @@
 
 #include "lib/base/cleanup.h"
 
-/* ---- An item ------------------------------------------------------------------------------------------------------ */
+/* ---- An item ----------------------------------------------------------------------------------------------------- */
 
 struct item {
 	struct xg_disk_item *ret;
@@ -108,7 +108,7 @@ int xg_disk_item_parse(const char *item, struct xg_disk_item *ret, struct xg_err
 	return 0;
 }
 
-/* ---- The list ----------------------------------------------------------------------------------------------------- */
+/* ---- The list ---------------------------------------------------------------------------------------------------- */
 
 static int list_copy(const XLU_ConfigList *list, int count, char ***ret, size_t *ret_count, struct xg_err *err)
 {

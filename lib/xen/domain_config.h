@@ -25,8 +25,8 @@ struct xg_disk_item {
 };
 
 /*
- * 'key=value,...' as in xl-disk-configuration(5), with mode=virtual|paravirtual|auto and shared=0|1 (or shared) besides,
- * and target= anywhere: so a target has no comma in it. -EINVAL, -E2BIG.
+ * 'key=value,...' as in xl-disk-configuration(5), with mode=virtual|paravirtual|auto and shared=0|1 (or shared)
+ * besides, and target= anywhere: so a target has no comma in it. -EINVAL, -E2BIG.
  */
 int xg_disk_item_parse(const char *item, struct xg_disk_item *ret, struct xg_err *err);
 
@@ -38,8 +38,8 @@ int xg_domain_list_parse(const char *text, size_t size, char ***ret, size_t *ret
 /* The value of `name`. -EINVAL: none, or the text is no configuration. */
 int xg_domain_name_parse(const char *text, size_t size, char *name, size_t name_size, struct xg_err *err);
 /*
- * The text that libxl keeps with a domain, NUL-terminated, the caller's to free(); "" for none: `xl config-update` stores
- * one, `xl create` has not done so since Xen 4.5.
+ * The text that libxl keeps with a domain, NUL-terminated, the caller's to free(); "" for none: `xl config-update`
+ * stores one, `xl create` has not done so since Xen 4.5.
  */
 int xg_domain_text(uint32_t domid, char **ret, size_t *ret_size, struct xg_err *err);
 

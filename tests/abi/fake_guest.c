@@ -434,7 +434,9 @@ static void transfer(struct fake_guest *g, uint64_t sector, bool to_disk, const 
 		uint8_t *page = granted(g, seg[i].gref, !to_disk);
 
 		ck_assert(seg[i].first_sect <= seg[i].last_sect && seg[i].last_sect < 8 && seg[i].pad == 0);
-		/* What the guest writes, nobody else may be able to change; but a backend maps writable what it keeps. */
+		/*
+		 * What the guest writes, nobody else may be able to change; but a backend maps writable what it keeps.
+		 */
 		ck_assert(!to_disk || g->grant[seg[i].gref].read_only == !g->dev->limits.kept);
 		bytes = (seg[i].last_sect - seg[i].first_sect + 1u) * 512;
 		ck_assert(sector + bytes / 512 <= FAKE_DISK_SECTORS);

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 /* Few: a step costs the kernel 20 us, and the count is the same each time. */
 #define ROUNDS 1u
@@ -32,7 +34,7 @@ static const struct shape {
 	{ "discard", XG_OP_DISCARD, 0, 0 },
 };
 
-#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+#define SHAPES XG_ARRAY_SIZE(shapes)
 
 static volatile uint64_t counted;
 static uintptr_t text_begin, text_end;
@@ -49,7 +51,10 @@ __asm__("	.text\n"
 	"	popfq\n"
 	"	ret\n");
 
-/* After each instruction. A service that is entered runs without steps: its return address is exchanged for the way back. */
+/*
+ * After each instruction. A service that is entered runs without steps: its return address is exchanged for the way
+ * back.
+ */
 static void on_step(int signal, siginfo_t *info, void *context)
 {
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -73,10 +78,12 @@ static void on_step(int signal, siginfo_t *info, void *context)
 static inline __attribute__((always_inline)) void stepping(bool on)
 {
 	if (on)
-		__asm__ volatile("lea -128(%%rsp), %%rsp\n	pushfq\n	orq $0x100, (%%rsp)\n	popfq\n	lea 128(%%rsp), %%rsp"
+		__asm__ volatile("lea -128(%%rsp), %%rsp\n	pushfq\n	orq $0x100, (%%rsp)\n"
+				 "	popfq\n	lea 128(%%rsp), %%rsp"
 				 ::: "memory", "cc");
 	else
-		__asm__ volatile("lea -128(%%rsp), %%rsp\n	pushfq\n	andq $~0x100, (%%rsp)\n	popfq\n	lea 128(%%rsp), %%rsp"
+		__asm__ volatile("lea -128(%%rsp), %%rsp\n	pushfq\n	andq $~0x100, (%%rsp)\n"
+				 "	popfq\n	lea 128(%%rsp), %%rsp"
 				 ::: "memory", "cc");
 }
 
@@ -101,8 +108,10 @@ static void run_batch(struct fake_guest *g, const struct shape *shape, struct xg
 
 	g->done_count = 0;
 	for (i = 0; i < BATCH; i++) {
-		req[i] = (struct xg_request){ .sector = i * 512, .sectors = shape->segments * 8, .op = shape->op,
-					      .flags = shape->flags, .nr_segments = shape->segments, .tag = i, .segments = segments };
+		req[i] = (struct xg_request){
+			.sector = i * 512, .sectors = shape->segments * 8, .op = shape->op, .flags = shape->flags,
+			.nr_segments = shape->segments, .tag = i, .segments = segments,
+		};
 		stepping(true);
 		ck_assert_int_eq(fake_submit(g, 0, &req[i]), 0);
 		stepping(false);
@@ -126,7 +135,8 @@ static void run_batch(struct fake_guest *g, const struct shape *shape, struct xg
 static double cost(const char *image, const struct shape *shape)
 {
 	struct xg_block_params params = {
-		.sectors = FAKE_DISK_SECTORS, .logical_bytes = 512, .physical_bytes = 4096, .max_indirect = 64, .nr_queues = 1,
+		.sectors = FAKE_DISK_SECTORS, .logical_bytes = 512, .physical_bytes = 4096, .max_indirect = 64,
+		.nr_queues = 1,
 		.flags = XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD, .discard_granularity = 4096,
 	};
 	struct fake_guest *g = fake_guest_new(image, &params);
@@ -167,15 +177,9 @@ int main(void)
 {
 	Suite *s = suite_create("driver cost");
 	TCase *t = tcase_create("instructions");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, not_more_than_by_hand);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

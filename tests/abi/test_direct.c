@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Drivers of devices that read and write the guest's pages themselves, against models of those devices: an NVMe queue pair
- * and a virtio split queue, written from their specifications, byte by byte, so that they share no mistake with the
- * descriptions. A model checks what it is given as a strict device would.
+ * Drivers of devices that read and write the guest's pages themselves, against models of those devices: an NVMe queue
+ * pair and a virtio split queue, written from their specifications, byte by byte, so that they share no mistake with
+ * the descriptions. A model checks what it is given as a strict device would.
  */
 #include <check.h>
 #include <stdio.h>
@@ -11,15 +11,15 @@
 #include <sys/mman.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 #define NVME XG_BUILDDIR "/guest-stubs/drivers/nvme-queue-paravirtual.o"
 #define VIRTIO XG_BUILDDIR "/guest-stubs/drivers/virtio-blk-paravirtual.o"
 #define ALL_FLAGS (XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD)
 #define VIRTIO_NEEDS (UINT64_C(1) << 32 | UINT64_C(1) << 28)
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* ---- Numbers in memory --------------------------------------------------------------------------------------------- */
+/* ---- Numbers in memory ------------------------------------------------------------------------------------------- */
 
 static uint64_t get(const void *p, size_t at, size_t bytes)
 {
@@ -39,7 +39,7 @@ static void *bus(uint64_t address)
 	return (void *)(uintptr_t)address;
 }
 
-/* ---- What both models do with the disk ----------------------------------------------------------------------------- */
+/* ---- What both models do with the disk --------------------------------------------------------------------------- */
 
 struct model {
 	struct fake_guest *g;
@@ -67,7 +67,7 @@ static void discard(struct model *m, uint64_t sector, uint64_t sectors)
 	m->discards++;
 }
 
-/* ---- NVMe ---------------------------------------------------------------------------------------------------------- */
+/* ---- NVMe -------------------------------------------------------------------------------------------------------- */
 
 /* The queue's id is q + 1: id 0 is the admin queue's. Doorbells of 4 bytes with a stride of 8. */
 static uint32_t nvme_doorbell(const struct model *m, unsigned int which)
@@ -163,7 +163,7 @@ static unsigned int nvme_serve(struct model *m)
 	return n;
 }
 
-/* ---- virtio -------------------------------------------------------------------------------------------------------- */
+/* ---- virtio ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t *ring_of(struct model *m)
 {
@@ -246,7 +246,7 @@ static unsigned int virtio_serve(struct model *m)
 	return n;
 }
 
-/* ---- The drivers as rows ------------------------------------------------------------------------------------------- */
+/* ---- The drivers as rows ----------------------------------------------------------------------------------------- */
 
 static const struct driver {
 	const char *image, *device;
@@ -287,7 +287,13 @@ static struct fake_guest *opened(const struct driver *d, uint32_t queues, uint32
 	return g;
 }
 
-/* ---- Requests ------------------------------------------------------------------------------------------------------ */
+static void closed(struct fake_guest *g)
+{
+	fake_close(g);
+	fake_guest_free(g);
+}
+
+/* ---- Requests ---------------------------------------------------------------------------------------------------- */
 
 struct io {
 	struct xg_request req;
@@ -296,7 +302,10 @@ struct io {
 	uint32_t nr_pages;
 };
 
-/* BYTES from OFFSET in the first page on, as many pages as that takes, each a segment; page after page backwards in memory. */
+/*
+ * BYTES from OFFSET in the first page on, as many pages as that takes, each a segment; page after page backwards in
+ * memory.
+ */
 static struct io *io_new(uint16_t op, uint32_t tag, uint64_t sector, uint32_t offset, uint32_t bytes, uint8_t fill)
 {
 	struct io *io = calloc(1, sizeof(*io));
@@ -346,7 +355,7 @@ static void expect_done(struct model *m, int status)
 	ck_assert_int_eq(fake_in_flight(m->g, m->q), 0);
 }
 
-/* ---- Tests --------------------------------------------------------------------------------------------------------- */
+/* ---- Tests ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(note_says_what_it_is)
 {
@@ -379,7 +388,7 @@ START_TEST(every_size_is_written_and_read_back)
 	struct io *w, *r;
 	struct model m;
 
-	for (b = 0; b < COUNT(blocks); b++) {
+	for (b = 0; b < XG_ARRAY_SIZE(blocks); b++) {
 		g = opened(d, 1, blocks[b], &m);
 		for (pages = 1; pages <= 64; pages++)
 			for (offset = 0; offset < 4096; offset += blocks[b] == 512 ? 1536 : 4096) {
@@ -437,8 +446,7 @@ START_TEST(flush_discard_and_fua)
 	trim.flags = XG_RQ_SECURE;
 	ck_assert_int_eq(fake_submit(g, 0, &trim), -XG_E_NOTSUPP);
 	io_free(w);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -463,8 +471,7 @@ START_TEST(one_slot_for_everything)
 		expect_done(&m, 0);
 		io_free(io);
 	}
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -496,8 +503,7 @@ START_TEST(full_queue_round_and_round)
 	for (i = 0; i < d->depth; i++)
 		io_free(io[i]);
 	io_free(more);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -514,8 +520,7 @@ START_TEST(requests_are_invisible_before_commit)
 	ck_assert_uint_eq(d->serve(&m), 1);
 	expect_done(&m, 0);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -532,8 +537,7 @@ START_TEST(each_queue_has_its_own_doorbells)
 		expect_done(&m, 0);
 	}
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -583,8 +587,7 @@ START_TEST(wrong_requests_are_refused)
 	run(&m, d, io);
 	expect_done(&m, 0);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -608,8 +611,7 @@ START_TEST(what_the_device_cannot_do_is_refused)
 	io->req.flags = XG_RQ_FUA;
 	ck_assert_int_eq(fake_submit(g, 0, &io->req), -XG_E_NOTSUPP);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -632,8 +634,7 @@ START_TEST(statuses_mean_something)
 		expect_done(&m, statuses[_i][i].means);
 	}
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -647,7 +648,7 @@ START_TEST(lies_stop_the_queue)
 	struct model m;
 	size_t i;
 
-	for (i = 0; i < COUNT(ids); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(ids); i++) {
 		g = opened(d, 2, 512, &m);
 		ck_assert_int_eq(fake_submit(g, 0, &io->req), 0);
 		fake_commit(g, 0);
@@ -688,7 +689,7 @@ START_TEST(an_index_that_runs_ahead)
 	struct model m;
 	size_t i;
 
-	for (i = 0; i < COUNT(claims); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(claims); i++) {
 		g = opened(&drivers[1], 1, 512, &m);
 		ck_assert_int_eq(fake_submit(g, 0, &io->req), 0);
 		fake_commit(g, 0);
@@ -718,8 +719,7 @@ START_TEST(no_doorbell_where_none_is_wanted)
 	run(&m, &drivers[1], io);
 	ck_assert_uint_eq(get(g->doorbells, 8, 2), 2);
 	io_free(io);
-	fake_close(g);
-	fake_guest_free(g);
+	closed(g);
 }
 END_TEST
 
@@ -727,12 +727,14 @@ START_TEST(features_decide)
 {
 	static const struct { uint64_t features; int rc; } rows[] = {
 		{ VIRTIO_NEEDS, 0 }, { VIRTIO_NEEDS | 1u << 6 | 1u << 9 | 1u << 13, 0 }, { 0, -XG_E_NOTSUPP },
-		{ UINT64_C(1) << 32, -XG_E_NOTSUPP }, { 1u << 28, -XG_E_NOTSUPP }, { VIRTIO_NEEDS | 1u << 29, -XG_E_NOTSUPP },
-		{ VIRTIO_NEEDS | UINT64_C(1) << 34, -XG_E_NOTSUPP }, { VIRTIO_NEEDS | UINT64_C(1) << 38, -XG_E_NOTSUPP },
+		{ UINT64_C(1) << 32, -XG_E_NOTSUPP }, { 1u << 28, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | 1u << 29, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | UINT64_C(1) << 34, -XG_E_NOTSUPP },
+		{ VIRTIO_NEEDS | UINT64_C(1) << 38, -XG_E_NOTSUPP },
 	};
 	size_t i;
 
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct fake_guest *g = closed_guest(&drivers[1], 1, 512);
 
 		g->dev->direct.features = rows[i].features;
@@ -837,11 +839,9 @@ int main(void)
 {
 	Suite *s = suite_create("drivers of devices on a bus");
 	TCase *t = tcase_create("every driver");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
-#define EACH(test) tcase_add_loop_test(t, test, 0, COUNT(drivers))
+#define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(drivers))
 	EACH(note_says_what_it_is);
 	EACH(every_size_is_written_and_read_back);
 	EACH(flush_discard_and_fua);
@@ -861,9 +861,5 @@ int main(void)
 	tcase_add_test(t, no_doorbell_where_none_is_wanted);
 	tcase_add_test(t, features_decide);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

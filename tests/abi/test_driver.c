@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "tests/abi/fake_guest.h"
+#include "tests/lib/run_suite.h"
 
 /* The newest, and every ABI version's first: old images work for ever. */
 static const char *const images[] = {
@@ -18,7 +20,6 @@ static const char *const images[] = {
 	XG_SRCDIR "/tests/abi/driver-v1.o",
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ALL_FLAGS (XG_BLK_FLUSH | XG_BLK_FUA | XG_BLK_DISCARD | XG_BLK_SECURE_DISCARD)
 
 static const char *image = NULL;	/* the one under test */
@@ -199,7 +200,7 @@ START_TEST(open_and_close_balance)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(shapes); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(shapes); i++) {
 		g = opened(shapes[i].queues, shapes[i].order, shapes[i].indirect);
 		ck_assert_uint_eq(g->dev->limits.max_segments, shapes[i].segments);
 		ck_assert_uint_eq(g->dev->limits.max_sectors, shapes[i].segments * 8);
@@ -239,7 +240,7 @@ START_TEST(open_refuses_wrong_parameters)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(wrong); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(wrong); i++) {
 		struct xg_block_params p = params(wrong[i].queues, wrong[i].order, 0);
 		struct fake_guest *g = fake_guest_new(image, &p);
 
@@ -390,7 +391,8 @@ END_TEST
 START_TEST(parts_of_pages)
 {
 	static const struct { uint32_t n, offset, bytes; } rows[] = {
-		{ 1, 0, 512 }, { 1, 3584, 512 }, { 3, 512, 1024 }, { 11, 1536, 2560 }, { 12, 512, 3584 }, { 40, 3584, 512 },
+		{ 1, 0, 512 }, { 1, 3584, 512 }, { 3, 512, 1024 }, { 11, 1536, 2560 }, { 12, 512, 3584 },
+		{ 40, 3584, 512 },
 	};
 	struct fake_guest *g;
 	size_t i;
@@ -398,7 +400,7 @@ START_TEST(parts_of_pages)
 
 	image = images[_i];
 	g = opened(1, 0, 64);
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct io *w = io_new(XG_OP_WRITE, 0, 100, rows[i].n, rows[i].offset, rows[i].bytes, (uint8_t)(i + 9));
 
 		run(g, w, 0);
@@ -474,7 +476,7 @@ START_TEST(statuses)
 
 	image = images[_i];
 	g = opened(1, 0, 0);
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct io *io = io_whole(XG_OP_READ, 0, 0, 1, 0);
 
 		g->answer = rows[i].answer;
@@ -498,7 +500,7 @@ START_TEST(what_the_backend_cannot_do_is_refused)
 	size_t i;
 
 	image = images[_i];
-	for (i = 0; i < COUNT(rows); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct xg_block_params p = params(1, 0, 0);
 		struct fake_guest *g;
 		struct io *io = rows[i].op == XG_OP_WRITE ? io_whole(XG_OP_WRITE, 0, 0, 1, 0) :
@@ -777,13 +779,16 @@ END_TEST
 /* ---- A backend that lies ------------------------------------------------------------------------------------- */
 
 enum lie {
-	LIE_ID_TOO_LARGE, LIE_ID_PAST, LIE_ID_HUGE, LIE_ID_FREE, LIE_TWICE, LIE_OPERATION, LIE_INDIRECT_OPERATION, LIE_AHEAD, LIE_FAR_AHEAD,
+	LIE_ID_TOO_LARGE, LIE_ID_PAST, LIE_ID_HUGE, LIE_ID_FREE, LIE_TWICE, LIE_OPERATION, LIE_INDIRECT_OPERATION,
+	LIE_AHEAD, LIE_FAR_AHEAD,
 	LIE_BACKWARDS, LIE_UNCOMMITTED, LIE_KEEPS_PAGES, LIES,
 };
 
 static const char *const lie_says[LIES] = {
-	[LIE_ID_TOO_LARGE] = "nobody made", [LIE_ID_PAST] = "nobody made", [LIE_ID_HUGE] = "nobody made", [LIE_ID_FREE] = "nobody made",
-	[LIE_TWICE] = "nobody made", [LIE_OPERATION] = "another operation", [LIE_INDIRECT_OPERATION] = "another operation",
+	[LIE_ID_TOO_LARGE] = "nobody made", [LIE_ID_PAST] = "nobody made", [LIE_ID_HUGE] = "nobody made",
+	[LIE_ID_FREE] = "nobody made",
+	[LIE_TWICE] = "nobody made", [LIE_OPERATION] = "another operation",
+	[LIE_INDIRECT_OPERATION] = "another operation",
 	[LIE_AHEAD] = "more responses", [LIE_FAR_AHEAD] = "more responses", [LIE_BACKWARDS] = "more responses",
 	[LIE_UNCOMMITTED] = "more responses", [LIE_KEEPS_PAGES] = "still holds pages",
 };
@@ -910,11 +915,9 @@ int main(void)
 {
 	Suite *s = suite_create("driver images");
 	TCase *t = tcase_create("every image");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
-#define EACH(test) tcase_add_loop_test(t, test, 0, COUNT(images))
+#define EACH(test) tcase_add_loop_test(t, test, 0, XG_ARRAY_SIZE(images))
 	EACH(note_says_what_it_is);
 	EACH(object_imports_nothing_and_has_no_data);
 	EACH(table_is_sane);
@@ -944,9 +947,5 @@ int main(void)
 	EACH(a_stopped_queue_wakes_who_waits);
 	EACH(a_scribbled_ring_changes_nothing);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define XG_STRUCT(s, bytes) _Static_assert(sizeof(struct s) == (bytes), "struct " #s);
 #define XG_FIELD(s, f, at, bytes)							\
@@ -39,19 +41,17 @@ static const struct row rows[] = {
 #include "tests/abi/layout.tab"
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* Fields lie end to end: one that is missing from the table, or padding without a name, leaves a hole. */
 START_TEST(fields_leave_no_hole)
 {
 	size_t i, end = 0, bytes = 0;
 
-	for (i = 0; i <= COUNT(rows); i++) {
-		if (i == COUNT(rows) || !rows[i].field) {
+	for (i = 0; i <= XG_ARRAY_SIZE(rows); i++) {
+		if (i == XG_ARRAY_SIZE(rows) || !rows[i].field) {
 			ck_assert_msg(end == bytes, "struct %s: fields end at %zu of %zu", i ? rows[i - 1].in : "", end,
 				      bytes);
 			end = 0;
-			bytes = i < COUNT(rows) ? rows[i].bytes : 0;
+			bytes = i < XG_ARRAY_SIZE(rows) ? rows[i].bytes : 0;
 			continue;
 		}
 		ck_assert_msg(rows[i].at == end, "%s.%s is at %zu, the one before ends at %zu", rows[i].in,
@@ -112,10 +112,10 @@ START_TEST(document_agrees)
 {
 	static struct row doc[256];
 	char *text = read_file(XG_SRCDIR "/docs/abi.md");
-	size_t i, k, n = document_rows(text, doc, COUNT(doc));
+	size_t i, k, n = document_rows(text, doc, XG_ARRAY_SIZE(doc));
 
-	ck_assert_msg(n == COUNT(rows), "docs/abi.md has %zu rows, the table %zu", n, COUNT(rows));
-	for (i = 0; i < COUNT(rows); i++) {
+	ck_assert_msg(n == XG_ARRAY_SIZE(rows), "docs/abi.md has %zu rows, the table %zu", n, XG_ARRAY_SIZE(rows));
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		for (k = 0; k < n && !same_row(&doc[k], &rows[i]); k++)
 			;
 		ck_assert_msg(k < n, "docs/abi.md does not say that %s.%s is at %zu, %zu bytes", rows[i].in,
@@ -129,15 +129,9 @@ int main(void)
 {
 	Suite *s = suite_create("abi layout");
 	TCase *t = tcase_create("layout");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, fields_leave_no_hole);
 	tcase_add_test(t, document_agrees);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -35,6 +35,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/array.h"
+
 /* Longer than any timeout of the tools that are measured. */
 #define WAIT_S 60
 /* The largest logical block. */
@@ -341,7 +343,7 @@ static int exchange(int fd, uint64_t blocks, uint64_t nth)
 {
 	static uint64_t block[BLOCK / sizeof(uint64_t)] __attribute__((aligned(BLOCK)));
 	off_t at = (off_t)(nth / 2 * 7919 % blocks) * BLOCK;
-	size_t i, words = sizeof(block) / sizeof(block[0]);
+	size_t i, words = XG_ARRAY_SIZE(block);
 
 	if (nth % 2) {
 		if (pread(fd, block, sizeof(block), at) != sizeof(block))

@@ -166,8 +166,9 @@ fio_results()
 	}'
 }
 
-# What is done to grants for a request: the functions of either kernel that do it are probed, in a run that is not timed.
-# Whatever a backend does goes through these, a process's ioctls too. The register holds how many pages a call is for.
+# What is done to grants for a request: the functions of either kernel that do it are probed, in a run that is not
+# timed. Whatever a backend does goes through these, a process's ioctls too. The register holds how many pages a call is
+# for.
 dom0_probes='p:xg/map gnttab_map_refs n=%cx:u32
 p:xg/unmap gnttab_unmap_refs n=%cx:u32
 p:xg/copy gnttab_batch_copy n=%si:u32'
@@ -188,11 +189,13 @@ probes_off="cd /sys/kernel/tracing && echo 0 >events/xg/enable && awk '
 	}
 	END { for (name in calls) print name, calls[name], pages[name] }' trace; echo >kprobe_events"
 
-# What the guest's blkfront copies is no function of its own: each byte, to or from pages of its own, when both ends have
-# agreed on persistent grants. A frontend of xengraft's (not below device/) grants the pages of the request and has no others.
+# What the guest's blkfront copies is no function of its own: each byte, to or from pages of its own, when both ends
+# have agreed on persistent grants. A frontend of xengraft's (not below device/) grants the pages of the request and has
+# no others.
 guest_copies()
 {
-	back=$(xenstore-ls -f /local/domain/0/backend | sed -n "s,^\(.*/$(xl domid io)/[^/]*\)/frontend = .*/$1\".*,\1,p" | head -n 1)
+	back=$(xenstore-ls -f /local/domain/0/backend |
+		sed -n "s,^\(.*/$(xl domid io)/[^/]*\)/frontend = .*/$1\".*,\1,p" | head -n 1)
 	front=$(xenstore-read "$back/frontend")
 	case $front in */device/vbd/*) ;; *) echo 0; return ;; esac
 	[ "$(xenstore-read "$back/feature-persistent" 2>/dev/null)$(xenstore-read "$front/feature-persistent" 2>/dev/null)" = 11 ] &&
@@ -231,7 +234,8 @@ io_of()
 	attach "$1" io "$2" || stop_on "$1 could not be attached"
 	lab-guest exec io "/clock arm /dev/$2 /run/$2 && /clock get /run/$2 >/dev/null" || stop_on "$2 did not appear"
 	# blkfront has an I/O scheduler unless told otherwise, xengraft's disks have none: also without that difference.
-	case $1 in *-none) lab-guest exec io "echo none >/sys/block/$2/queue/scheduler" || stop_on "$2 has its scheduler still" ;; esac
+	case $1 in *-none) lab-guest exec io "echo none >/sys/block/$2/queue/scheduler" ||
+		stop_on "$2 has its scheduler still" ;; esac
 	lab-guest exec io "DEV=/dev/$2 fio --minimal /jobs" >/run/bench/fio ||
 		{ head -c 600 /run/bench/fio; stop_on "fio failed on $1"; }
 	fio_results "$1" </run/bench/fio
@@ -262,7 +266,8 @@ group_io()
 
 # ---- memory -------------------------------------------------------------------------------------------------------
 
-free_kib() { lab-guest exec "$1" 'echo 3 >/proc/sys/vm/drop_caches; sleep 1; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
+free_kib() { lab-guest exec "$1" \
+	'echo 3 >/proc/sys/vm/drop_caches; sleep 1; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
 pss_kib() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
 anonymous_kib() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status"; }
 disks=4
@@ -314,7 +319,8 @@ memory_round()
 	alone=$(free_kib memory)
 	for d in f g h i; do
 		xl block-attach memory "$(xl_disk qdisk xvd$d /run/bench/m"$(echo $d | tr fghi bcde)".img)"
-		lab-guest exec memory "/clock arm /dev/xvd$d /run/xvd$d && /clock get /run/xvd$d" >/dev/null || stop_on "xvd$d"
+		lab-guest exec memory "/clock arm /dev/xvd$d /run/xvd$d && /clock get /run/xvd$d" >/dev/null ||
+			stop_on "xvd$d"
 	done
 	result memory blkfront guest-disk "$1" $(((alone - $(free_kib memory)) / disks)) KiB
 	lab-guest stop memory
@@ -363,7 +369,8 @@ calls_per_request()
 		}' /run/bench/calls.1 /run/bench/calls
 }
 
-counter() { xenstore-read "/local/domain/0/backend/xengraft-vbd/$(xl domid calls)/51728/stats" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+counter() { xenstore-read "/local/domain/0/backend/xengraft-vbd/$(xl domid calls)/51728/stats" |
+	sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 
 # copies_per_request RW DEPTH COUNT: from the backend's own counters, which it writes once a second
 copies_per_request()
@@ -406,8 +413,8 @@ group_calls()
 }
 
 # ---- swap ---------------------------------------------------------------------------------------------------------
-# What a guest that reads 4 KiB after 4 KiB sees of a swap: the longest gap between two reads while the command ran, less
-# the usual one; beside taking the disk away and giving it back. What the personality held is in the history.
+# What a guest that reads 4 KiB after 4 KiB sees of a swap: the longest gap between two reads while the command ran,
+# less the usual one; beside taking the disk away and giving it back. What the personality held is in the history.
 
 peer_rounds=10 list_rounds=100
 
@@ -452,7 +459,8 @@ swap_watch()
 	n=0
 	while [ $n -lt "$2" ]; do
 		n=$((n + 1))
-		$clock run $($3 $n) >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "$($3 $n) failed"; }
+		$clock run $($3 $n) >/run/bench/timed 2>&1 ||
+			{ cat /run/bench/timed; stop_on "$($3 $n) failed"; }
 		tail -n 1 /run/bench/timed >>/run/bench/windows
 		usleep 100000	# so that most reads are between commands: they say what is usual
 	done
@@ -465,7 +473,8 @@ swap_ours()
 	attach xengraft-loop swap xvdb || stop_on "no disk"
 	swap_watch xengraft-swap "$1" swap_command
 	swap_watch xl-list $list_rounds list_command
-	xengraft history --json swap xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' | swap_spread xengraft-swap held 0
+	xengraft history --json swap xvdb | sed -n 's/.*"hold_ns": \([0-9]*\),.*/\1/p' |
+		swap_spread xengraft-swap held 0
 	detach xengraft-loop swap xvdb
 }
 
@@ -473,16 +482,20 @@ swap_ours()
 swap_peers()
 {
 	attach blkback-loop swap xvdd
-	lab-guest exec swap "/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd" >/dev/null || stop_on "no disk xvdd"
+	lab-guest exec swap "/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd" >/dev/null ||
+		stop_on "no disk xvdd"
 	swap_load xvdd
 	: >/run/bench/windows
 	n=0
 	while [ $n -lt $peer_rounds ]; do
 		n=$((n + 1))
 		start=$($clock now)
-		xl block-detach swap xvdd >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "detach $n failed"; }
-		attach blkback-loop swap xvdd >/run/bench/timed 2>&1 || { cat /run/bench/timed; stop_on "attach $n failed"; }
-		echo "$start $(lab-guest exec swap '/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd') 0" >>/run/bench/windows
+		xl block-detach swap xvdd >/run/bench/timed 2>&1 ||
+			{ cat /run/bench/timed; stop_on "detach $n failed"; }
+		attach blkback-loop swap xvdd >/run/bench/timed 2>&1 ||
+			{ cat /run/bench/timed; stop_on "attach $n failed"; }
+		echo "$start $(lab-guest exec swap '/clock arm /dev/xvdd /run/xvdd && /clock get /run/xvdd') 0" \
+			>>/run/bench/windows
 		usleep 100000
 	done
 	swap_load_end xl-detach-attach

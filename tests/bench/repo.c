@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How fast is the repository? Adds many images, resolves among them, cold (opened anew) and warm, and asks `modprobe -R` to
- * resolve an alias of this machine's own modules.alias beside it. Run by `make bench-repo`; argument: how many images.
+ * How fast is the repository? Adds many images, resolves among them, cold (opened anew) and warm, and asks
+ * `modprobe -R` to resolve an alias of this machine's own modules.alias beside it. Run by `make bench-repo`; argument:
+ * how many images.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -32,19 +33,25 @@ static void must(int rc, const struct xg_err *err)
 	exit(1);
 }
 
-/* Of a hundred: fifty personalities of one build each, two for a range, the rest drivers of many devices and versions. */
+/*
+ * Of a hundred: fifty personalities of one build each, two for a range, the rest drivers of many devices and versions.
+ */
 static void lines_of(unsigned int n, char ret[512])
 {
 	unsigned int k = n / 100;
 
 	if (n % 100 < 50)
-		snprintf(ret, 512, "kind=personality\nabi=1\narch=x86_64\nos=linux\nrelease=6.%u.%u-%u-amd64\nbuild-id=%040x\nversion=1.%u\n"
-			 "licence=x\n", n % 100, k % 100, k / 100, n, k);
+		snprintf(ret, 512, "kind=personality\nabi=1\narch=x86_64\nos=linux\n"
+			 "release=6.%u.%u-%u-amd64\nbuild-id=%040x\nversion=1.%u\n"
+			 "licence=x\n",
+			 n % 100, k % 100, k / 100, n, k);
 	else if (n % 100 < 52)
-		snprintf(ret, 512, "kind=personality\nabi=1\narch=x86_64\nos=linux\nrelease=4.%u\nrelease-last=4.%u\nversion=%u\nlicence=x\n",
+		snprintf(ret, 512, "kind=personality\nabi=1\narch=x86_64\nos=linux\n"
+			 "release=4.%u\nrelease-last=4.%u\nversion=%u\nlicence=x\n",
 			 k, k + 1, n);
 	else
-		snprintf(ret, 512, "kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=device-%u\nmode=%s\nversion=0.%u\nlicence=x\n",
+		snprintf(ret, 512, "kind=driver\nabi=1\narch=x86_64\nclass=block\n"
+			 "device=device-%u\nmode=%s\nversion=0.%u\nlicence=x\n",
 			 n % 100, n % 2 ? "virtual" : "paravirtual", k);
 }
 
@@ -183,8 +190,10 @@ static void beside_modprobe(unsigned int images)
 	char alias[512] = "", release[256], what[100];
 	unsigned int count = aliases(release, alias), n = images / 2 - (images / 2) % 100;
 	struct xg_wanted q = wanted(n);
-	const char *ours[] = { "driver-repo/cli/xengraft-repo", "resolve", "--release", q.release, "--build-id", q.build_id,
-		"--device", q.device, NULL };
+	const char *ours[] = {
+		"driver-repo/cli/xengraft-repo", "resolve", "--release", q.release, "--build-id", q.build_id,
+		"--device", q.device, NULL,
+	};
 	const char *theirs[] = { "modprobe", "-S", release, "-R", alias, NULL };
 
 	setenv("XENGRAFT_REPO", repo_rig.paths.dir, 1);
@@ -217,8 +226,8 @@ int main(int argc, char **argv)
 	began = now_us();
 	for (; i < images; i += BATCH)
 		add_range(i, i + BATCH < images ? i + BATCH : images);
-	printf("%-52s %9.0f a second (%u images)\n", "add, 256 a transaction", (images - BATCH) / (now_us() - began) * 1e6,
-	       images);
+	printf("%-52s %9.0f a second (%u images)\n", "add, 256 a transaction",
+	       (images - BATCH) / (now_us() - began) * 1e6, images);
 	for (i = 0; i < ROUNDS; i++) {
 		began = now_us();
 		repo_rig_reopen();

@@ -10,6 +10,7 @@
 
 #include "tests/lib/fault.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 /* From what there is to nothing. */
 static void take_away(void)
@@ -199,8 +200,6 @@ int main(void)
 {
 	Suite *s = suite_create("attach, faults");
 	TCase *t = tcase_create("attach, faults");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 300);
@@ -209,8 +208,5 @@ int main(void)
 	tcase_add_loop_test(t, what_fails_can_be_done_again, 0, 3);
 	tcase_add_loop_test(t, killed_anywhere_the_next_one_cleans_up, 0, 4);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

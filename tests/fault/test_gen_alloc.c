@@ -9,6 +9,7 @@
 #include "driver-gen/os.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/run_suite.h"
 
 static char *text;
 static size_t size;
@@ -83,17 +84,11 @@ int main(void)
 {
 	Suite *s = suite_create("driver-gen without memory");
 	TCase *t = tcase_create("allocations");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, devices, 0, 3);
 	tcase_add_test(t, os);
 	tcase_add_test(t, files);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include "tests/lib/fake_linux.h"
 #include "tests/lib/fault.h"
 #include "dom0-tools/inspect/inspect.h"
+#include "tests/lib/run_suite.h"
 
 struct attempt {
 	struct fake_linux *f;
@@ -46,13 +47,8 @@ int main(void)
 {
 	Suite *s = suite_create("inspect_alloc");
 	TCase *t = tcase_create("inspect_alloc");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, each_allocation_fails_once, 0, 2);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

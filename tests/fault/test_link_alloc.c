@@ -9,6 +9,7 @@
 #include "hotswap/link.h"
 #include "tests/lib/elf_builder.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/run_suite.h"
 
 struct attempt {
 	uint8_t *image;
@@ -104,15 +105,9 @@ int main(void)
 {
 	Suite *s = suite_create("link-alloc");
 	TCase *t = tcase_create("link-alloc");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, each_allocation_fails_once);
 	tcase_add_test(t, injector_sees_a_leak);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

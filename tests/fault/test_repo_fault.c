@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The repository's writers killed, and failing, at each of their fault points: what is there then is the old state or the
- * new one, and the next writer goes on as if nothing had been.
+ * The repository's writers killed, and failing, at each of their fault points: what is there then is the old state or
+ * the new one, and the next writer goes on as if nothing had been.
  */
 #include <check.h>
 #include <signal.h>
@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define OLD REPO_DRIVER "version=1\n"
 #define NEW REPO_DRIVER "version=2\n"
@@ -176,7 +178,8 @@ START_TEST(killed_it_is_old_or_new)
 
 	old_state();
 	status = run_with("kill", points[_i].point, points[_i].run);
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: never got there: %d", points[_i].point, status);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: never got there: %d", points[_i].point,
+		      status);
 	rows_are_whole(points[_i].rows);
 	finished(_i);
 }
@@ -251,17 +254,12 @@ int main(void)
 {
 	Suite *s = suite_create("repo, faults");
 	TCase *t = tcase_create("repo, faults");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, killed_it_is_old_or_new, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, failing_it_is_old_or_new, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, first_use_that_was_killed_is_done_again, 0, sizeof(setup_points) / sizeof(setup_points[0]));
+	tcase_add_loop_test(t, killed_it_is_old_or_new, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, failing_it_is_old_or_new, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, first_use_that_was_killed_is_done_again, 0, XG_ARRAY_SIZE(setup_points));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 static void take_away(void)
 {
@@ -72,7 +74,18 @@ static const struct {
 	{ from_restored, reconnect, reconnect, "reconnection" },
 };
 
-#define ROWS (int)(sizeof(rows) / sizeof(rows[0]))
+#define ROWS ((int)XG_ARRAY_SIZE(rows))
+
+/* What could not be undone, or retired, is a matter of the next operation. */
+static void must_recover(int row)
+{
+	fake_host->stuck = false;
+	must_work(rig_recover, "recovery");
+	if (rows[row].again)
+		must_work(rows[row].again, rows[row].name);
+	must_be_attached();
+	take_away();
+}
 
 START_TEST(one_driver_serves_after_a_failure)
 {
@@ -86,17 +99,11 @@ START_TEST(one_driver_serves_after_a_failure)
 		fake_strike(n, false);
 		rc = rows[_i].operation(&err);
 		fake_host->strike_at = 0;
-		ck_assert_msg(rc == 0 || (err.code == -rc && err.text[0]), "%s: %d, but code %d '%s'", fake_host->struck_at,
-			      rc, err.code, err.text);
+		ck_assert_msg(rc == 0 || (err.code == -rc && err.text[0]), "%s: %d, but code %d '%s'",
+			      fake_host->struck_at, rc, err.code, err.text);
 		if (!fake_host->struck)
 			break;
-		fake_host->stuck = false;
-		/* What could not be undone, or retired, is a matter of the next operation. */
-		must_work(rig_recover, "recovery");
-		if (rows[_i].again)
-			must_work(rows[_i].again, rows[_i].name);
-		must_be_attached();
-		take_away();
+		must_recover(_i);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 60, "%u points", n);
@@ -111,12 +118,7 @@ START_TEST(one_driver_serves_after_a_kill)
 		rows[_i].from();
 		if (!killed_at(n, rows[_i].operation))
 			break;
-		fake_host->stuck = false;
-		must_work(rig_recover, "recovery");
-		if (rows[_i].again)
-			must_work(rows[_i].again, rows[_i].name);
-		must_be_attached();
-		take_away();
+		must_recover(_i);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 40, "%u points", n);
@@ -129,16 +131,11 @@ int main(void)
 {
 	Suite *s = suite_create("swap, faults");
 	TCase *t = tcase_create("swap, faults");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, one_driver_serves_after_a_failure, 0, ROWS);
 	tcase_add_loop_test(t, one_driver_serves_after_a_kill, 0, ROWS);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -7,8 +7,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char skeleton[] =
-	"@put note\n@put constants\n@put structs\n@put rings\n@put forms\n@put supported\n@put build\n@put show\n@put status\n"
-	"@put device_segments\n@if indexed\n@{response_index}\n@else\n@put consumed\n@end\n@if follow\n@put flush_after\n@end\n"
+	"@put note\n@put constants\n@put structs\n@put rings\n@put forms\n@put supported\n@put build\n@put show\n@put "
+	"status\n"
+	"@put device_segments\n@if indexed\n@{response_index}\n@else\n@put consumed\n@end\n@if follow\n@put "
+	"flush_after\n@end\n"
 	"@put ring_init\n@put doorbells\n@put features\n@{id} @{status_args} @{page_condition} @{submit_entry}\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -20,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (gen_device_parse("fuzz", (const char *)data, size, &arena, &dev, &err) == 0) {
 		out = fopen("/dev/null", "w");
-		if (!out || gen_device_emit(dev, dev->modes[0], NULL, NULL, skeleton, strlen(skeleton), "out.c", out, &err))
+		if (!out ||
+		    gen_device_emit(dev, dev->modes[0], NULL, NULL, skeleton, strlen(skeleton), "out.c", out, &err))
 			__builtin_trap();
 		fclose(out);
 	} else if (!err.text[0]) {

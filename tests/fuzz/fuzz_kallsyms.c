@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dom0-tools/inspect/kallsyms.h"
+#include "lib/base/array.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,18 +52,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct image image;
 	const struct xg_ksyms_source source = { .read = image_read, .ctx = &image };
 	struct xg_vmcoreinfo v = { .has_kallsyms = true };
-	struct gva *const fields[] = { &v.names, &v.num_syms, &v.token_table, &v.token_index, &v.offsets, &v.relative_base,
-				       &v.stext, &v.init_uts_ns, &v.swapper_pg_dir };
+	struct gva *const fields[] = { &v.names,	 &v.num_syms, &v.token_table, &v.token_index,	&v.offsets,
+				       &v.relative_base, &v.stext,    &v.init_uts_ns, &v.swapper_pg_dir };
 	struct xg_ksyms *k;
 	uint32_t offset;
 	size_t i;
 
-	if (size < sizeof(fields) / sizeof(fields[0]) * sizeof(offset))
+	if (size < XG_ARRAY_SIZE(fields) * sizeof(offset))
 		return 0;
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(fields); i++) {
 		memcpy(&offset, data + i * sizeof(offset), sizeof(offset));
 		/* No base: offsets count from their own place. */
-		*fields[i] = fields[i] == &v.relative_base && !offset ? XG_GVA(0) : XG_GVA(XG_LINUX_IMAGE_START + offset);
+		*fields[i] =
+			fields[i] == &v.relative_base && !offset ? XG_GVA(0) : XG_GVA(XG_LINUX_IMAGE_START + offset);
 	}
 	image.bytes = data + i * sizeof(offset);
 	image.size = size - i * sizeof(offset);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any bytes as a signature, a public key, a secret key without a password; what parses is checked against some bytes. */
+/*
+ * Any bytes as a signature, a public key, a secret key without a password; what parses is checked against some bytes.
+ */
 #include <sodium.h>
 #include <string.h>
 

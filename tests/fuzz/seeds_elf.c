@@ -9,7 +9,8 @@
 
 #include "tests/lib/elf_builder.h"
 
-static const uint8_t code[32] = { 0xe8, 0, 0, 0, 0, 0x48, 0xc7, 0xc0, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0x0f, 0x84, 0, 0, 0, 0 };
+static const uint8_t code[32] = { 0xe8, 0, 0, 0, 0, 0x48, 0xc7, 0xc0, 0, 0, 0, 0,
+				  0xe9, 0, 0, 0, 0, 0x0f, 0x84, 0,    0, 0, 0 };
 
 static struct elfb *empty(void)
 {
@@ -23,7 +24,8 @@ static struct elfb *driver(void)
 	uint32_t function;
 
 	table = elfb_section(b, ".rodata", SHT_PROGBITS, SHF_ALLOC, 8, NULL, 144);
-	elfb_note(b, "kind=driver\nabi=1\narch=x86_64\nclass=block\nmode=virtual\nversion=1\nlicence=GPL-2.0-or-later\n");
+	elfb_note(b,
+		  "kind=driver\nabi=1\narch=x86_64\nclass=block\nmode=virtual\nversion=1\nlicence=GPL-2.0-or-later\n");
 	function = elfb_symbol(b, "open", text, STB_LOCAL, STT_FUNC, 0, 5);
 	elfb_symbol(b, "xg_driver", table, STB_GLOBAL, STT_OBJECT, 0, 144);
 	elfb_relocation(b, text, 1, R_X86_64_PLT32, function, -4);

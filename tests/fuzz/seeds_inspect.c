@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/fake_bare.h"
 #include "tests/lib/fake_linux.h"
 
@@ -52,7 +53,7 @@ static void kallsyms(const char *directory, const char *name, struct fake_linux 
 	size_t i;
 
 	memcpy(fake_linux_at(f, f->relative_base), &base, sizeof(base));
-	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(at); i++) {
 		uint32_t offset = at[i].v - f->image.v;
 
 		fwrite(&offset, sizeof(offset), 1, out);
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
 		return EXIT_FAILURE;
 	}
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(kinds); i++) {
 		struct fake_linux *f = fake_linux_new(&kinds[i].spec, NULL);
 
 		vmcoreinfo(argv[1], kinds[i].name, f);

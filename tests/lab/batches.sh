@@ -43,7 +43,8 @@ more_a()
 	lab_batch bare 1800 -- "t-bare.sh 50" "t-blkback.sh pvh:6.1:2 pv:6.12:1"
 	lab_batch generate 1800 --builder -- "t-generate.sh"
 	lab_batch crash 2400 -- "t-crash.sh"
-	lab_batch backend-pv 2700 --disk 600M -- "t-backend.sh --type pv --kernel 6.12" "t-save.sh 3 pvh:6.1:1 pv:6.12:1"
+	lab_batch backend-pv 2700 --disk 600M -- "t-backend.sh --type pv --kernel 6.12" \
+		"t-save.sh 3 pvh:6.1:1 pv:6.12:1"
 }
 
 more_b()

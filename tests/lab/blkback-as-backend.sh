@@ -1,11 +1,11 @@
 #!/run/xengraft-backend-sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Stands where xengraft starts its backend (XENGRAFT_BACKEND) and has the kernel's xen-blkback serve the frontend instead: the
-# driver's real counterpart. Speaks dom0-tools/backend/parent.h with whoever started it. Called by t-blkback.sh, which puts
-# a shell under the name above: xengraft ends only what is called a backend.
+# Stands where xengraft starts its backend (XENGRAFT_BACKEND) and has the kernel's xen-blkback serve the frontend
+# instead: the driver's real counterpart. Speaks dom0-tools/backend/parent.h with whoever started it. Called by
+# t-blkback.sh, which puts a shell under the name above: xengraft ends only what is called a backend.
 #
-# The frontend stays where it is; the backend's directory is one of xen-blkback's kind (drivers/block/xen-blkback/xenbus.c)
-# and holds the same `frontend`.
+# The frontend stays where it is; the backend's directory is one of xen-blkback's kind
+# (drivers/block/xen-blkback/xenbus.c) and holds the same `frontend`.
 
 while [ $# -gt 0 ]; do
 	case $1 in

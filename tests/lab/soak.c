@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Swaps one disk again and again, in both directions and mixed with upgrades and rollbacks: the operations of the command,
- * called one after the other by one process, for under emulation starting a program costs as much as a swap. Run by
- * t-soak.sh in a real Dom0; never installed.
+ * Swaps one disk again and again, in both directions and mixed with upgrades and rollbacks: the operations of the
+ * command, called one after the other by one process, for under emulation starting a program costs as much as a swap.
+ * Run by t-soak.sh in a real Dom0; never installed.
  *
  *     soak GUEST VDEV SWAPS SECONDS OLD-VIRTUAL OLD-PARAVIRTUAL    the digests of the drivers that are not the newest
  *
- * Ends after so many swaps, or when so many seconds are over (0: it has the time). Says every hundred how far it is. A swap that was put back at its deadline is counted and tried again. Exit status: 0, or
- * 1 when one failed in another way, or more than every fiftieth was put back.
+ * Ends after so many swaps, or when so many seconds are over (0: it has the time). Says every hundred how far it is. A
+ * swap that was put back at its deadline is counted and tried again. Exit status: 0, or 1 when one failed in another
+ * way, or more than every fiftieth was put back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/ops.h"
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 #define DEADLINE_MS 5000	/* a busy emulated machine answers late */
 
@@ -86,7 +88,7 @@ static int run(struct soak *s, struct xg_err *err)
 	int rc;
 
 	while (s->done < s->swaps && (!s->seconds || now - began < s->seconds * 1000)) {
-		i = s->done % (sizeof(turn) / sizeof(turn[0]));
+		i = s->done % (XG_ARRAY_SIZE(turn));
 		rc = turn[i].run(s, turn[i].driver, err);
 		if (rc == -EAGAIN && ++s->late <= s->done / 50 + 20) {
 			printf("put back at swap %lu: %s\n", s->done, err->text);

@@ -92,10 +92,12 @@ grants_of()
 {
 	xl dmesg -c >/dev/null
 	xl debug-keys g
-	xl dmesg -c | awk -v d="d$(xl domid "$1")" '/grant-table for remote/ { on = ($0 ~ d " ") } on && /^[^a-z]*\[0x/ { n++ } END { print n + 0 }'
+	xl dmesg -c | awk -v d="d$(xl domid "$1")" \
+		'/grant-table for remote/ { on = ($0 ~ d " ") } on && /^[^a-z]*\[0x/ { n++ } END { print n + 0 }'
 }
 
-free_kb() { lab-guest exec "$1" 'sync; echo 3 >/proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
+free_kb() { lab-guest exec "$1" \
+	'sync; echo 3 >/proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo'; }
 
 twenty_rounds()
 {

@@ -62,7 +62,8 @@ attach()
 # The guest's driver finds the device.
 offer()
 {
-	nodes "$(front "$1")" "$domid" 0 backend "$(back "$1")" backend-id 0 virtual-device "$1" device-type disk state 1
+	nodes "$(front "$1")" "$domid" 0 backend "$(back "$1")" backend-id 0 virtual-device "$1" device-type disk \
+		state 1
 }
 
 # wait_for SECONDS COMMAND...
@@ -369,7 +370,7 @@ little_memory()
 	detach 51728 "$pid"
 }
 
-# ---- The run ----------------------------------------------------------------------------------------------------------
+# ---- The run --------------------------------------------------------------------------------------------------------
 
 mkdir -p /run/t
 lab-guest start g1 --vcpus 2 --tools --mem 700 "$@" || exit 99
@@ -390,7 +391,8 @@ t_case "backend: fio verifies, file in memory" verify /run/t/fs.img
 if [ -n "$disk" ]; then
 	t_case "backend: a file system on a block device" file_system "$disk"
 	t_case "backend: fio verifies, block device" verify "$disk"
-	/usr/sbin/mke2fs -q -F -t ext4 "$disk" && mkdir -p /mnt/d && mount -t ext4 "$disk" /mnt/d && image /mnt/d/f.img 32
+	/usr/sbin/mke2fs -q -F -t ext4 "$disk" && mkdir -p /mnt/d && mount -t ext4 "$disk" /mnt/d &&
+		image /mnt/d/f.img 32
 	t_case "backend: a file system on a file on a disk" file_system /mnt/d/f.img
 	t_case "backend: fio verifies, file on a disk" verify /mnt/d/f.img
 	umount /mnt/d

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The generated block driver against the kernel's xen-blkback, which maps the guest's pages: what is read is what Dom0 has,
-# what is written arrives, fio verifies, nothing is left. Arguments: type:kernel:vcpus of guests.
+# The generated block driver against the kernel's xen-blkback, which maps the guest's pages: what is read is what Dom0
+# has, what is written arrives, fio verifies, nothing is left. Arguments: type:kernel:vcpus of guests.
 . "${0%/*}/t-lib.sh"
 
 cp "$(readlink -f /bin/sh)" /run/xengraft-backend-sh
@@ -12,7 +12,8 @@ loop=/dev/loop0
 dd if=/dev/urandom of=/run/blkback.img bs=1M count=48 2>/dev/null
 losetup $loop /run/blkback.img
 
-attach() { XENGRAFT_BACKEND=/run/blkback-as-backend xengraft disk-attach "$1" "format=raw,vdev=xvdb,access=$2,target=$loop"; }
+attach() { XENGRAFT_BACKEND=/run/blkback-as-backend xengraft disk-attach "$1" \
+	"format=raw,vdev=xvdb,access=$2,target=$loop"; }
 in_guest() { lab-guest exec "$g" "$1"; }
 # Past Dom0's page cache, as xen-blkback writes.
 sum() { dd if=$loop bs=1M iflag=direct 2>/dev/null | sha256sum; }

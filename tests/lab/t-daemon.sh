@@ -274,8 +274,8 @@ saved()
 	saved_end
 }
 
-# The same, but it waits until the disk is virtual: when it is moved, when it stays, when that takes too long, when nobody
-# answers. Jobs wait as long as a file is there.
+# The same, but it waits until the disk is virtual: when it is moved, when it stays, when that takes too long, when
+# nobody answers. Jobs wait as long as a file is there.
 before_save()
 {
 	store_mount

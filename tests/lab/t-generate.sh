@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# disk-attach generates what the repository lacks: with a real compiler, a real kernel's headers and a real guest. Dom0 is too
-# small for a compiler; so xengraft runs in a Debian beside it (xenlab run --builder), with Dom0's devices and xenstore.
+# disk-attach generates what the repository lacks: with a real compiler, a real kernel's headers and a real guest. Dom0
+# is too small for a compiler; so xengraft runs in a Debian beside it (xenlab run --builder), with Dom0's devices and
+# xenstore.
 . "${0%/*}/t-lib.sh"
 
 g=made

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a direct boot under Xen does not have: kernels moved about by KASLR, in physical and virtual memory, with page-table
-# isolation and 5-level paging. Each kernel is booted by plain QEMU from its bzImage, its memory is kept in a file, and
-# inspect-probe is held against the /proc/kallsyms that the kernel itself wrote: over all pages, and over the
+# What a direct boot under Xen does not have: kernels moved about by KASLR, in physical and virtual memory, with
+# page-table isolation and 5-level paging. Each kernel is booted by plain QEMU from its bzImage, its memory is kept in a
+# file, and inspect-probe is held against the /proc/kallsyms that the kernel itself wrote: over all pages, and over the
 # page tables that the processor ran on when it was stopped.
 #
 #     tests/lab/t-inspect-images.sh INSPECT-PROBE VMLINUZ...

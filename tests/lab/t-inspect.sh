@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What runs in a guest is found out from its memory: PVH and PV, several kernels, 1 and 2 vCPUs, idle and busy, and it is
-# refused where there is nothing to find. Every symbol is held against the guest's own /proc/kallsyms.
+# What runs in a guest is found out from its memory: PVH and PV, several kernels, 1 and 2 vCPUs, idle and busy, and it
+# is refused where there is nothing to find. Every symbol is held against the guest's own /proc/kallsyms.
 #
 #     xenlab run --smp 2 --file BUILD/tests/lab/inspect-probe tests/lab/t-inspect.sh [KIND...]
 #
@@ -28,7 +28,8 @@ kind() { # TYPE KERNEL VCPUS
 	[ "$1" != kaslr ] || how=--kaslr type=pvh
 	# shellcheck disable=SC2086 # words are wanted
 	lab-guest start "$g" $how --kernel "$2" --vcpus "$3" || broke "no guest $1 $2"
-	lab-guest exec "$g" 'echo 0 >/proc/sys/kernel/kptr_restrict; cat /proc/kallsyms' >/tmp/kallsyms || broke "no kallsyms of $g"
+	lab-guest exec "$g" 'echo 0 >/proc/sys/kernel/kptr_restrict; cat /proc/kallsyms' >/tmp/kallsyms ||
+		broke "no kallsyms of $g"
 	lab-guest exec "$g" 'cat /sys/kernel/notes' >/tmp/notes || broke "no notes of $g"
 	release=$(lab-guest exec "$g" 'uname -r')
 
@@ -73,7 +74,8 @@ refusals() { # KERNEL
 	check "the control domain" $?
 
 	lab-guest start boot --kernel "$1" --paused || broke "no paused guest"
-	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep "ENOENT: no known kernel found in guest 'boot': none of its processors runs one" /tmp/out
+	"$probe" boot >/tmp/out 2>&1; [ $? = 1 ] && grep \
+		"ENOENT: no known kernel found in guest 'boot': none of its processors runs one" /tmp/out
 	check "a guest that has not run yet" $?
 	# From the first instruction on, again and again: refused with a sentence or found, nothing else.
 	xl unpause boot

@@ -3,8 +3,8 @@
 # Verified load on a guest's /dev/xvdb, for tests that swap, save and share. Sourced after t-lib.sh. The guest has the
 # lab's tools (lab-guest start --tools).
 #
-# fio is run again and again and comes to each end by itself: one that is told to end by a signal hangs now and then, waiting
-# for requests that it has not submitted (3.33, seen with the guest's own blkfront as well).
+# fio is run again and again and comes to each end by itself: one that is told to end by a signal hangs now and then,
+# waiting for requests that it has not submitted (3.33, seen with the guest's own blkfront as well).
 
 # t_loop FILE MIB: a block device of that size, which paravirtual mode needs
 t_loop()

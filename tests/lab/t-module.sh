@@ -185,7 +185,8 @@ for guest; do
 	t_case "$guest: two more disks" several_disks "$g"
 	t_case "$guest: it cannot be unloaded with a disk" stays_while_used "$g"
 	t_case "$guest: detach, fsck clean" detaches "$g"
-	t_case "$guest: swapped in both directions under verified load, and a killed backend replaced" swapped_under_load "$g"
+	t_case "$guest: swapped in both directions under verified load, and a killed backend replaced" \
+		swapped_under_load "$g"
 	t_case "$guest: it unloads" unloads "$g"
 	t_case "$guest: loaded anew it is found where it is now" comes_again "$g"
 	t_case "$guest: ten rounds; to withdraw forgets the module and leaves it alone" withdrawing_leaves_it "$g"

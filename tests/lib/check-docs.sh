@@ -18,10 +18,12 @@ documents="README.md docs/*.md docs/decisions/*.md docs/man/*.[1-8] $(find $fold
 # Files, by their path from the top or from the document; links, from the document.
 top='dom0-tools|hotswap|lib|guest-stubs|driver-gen|driver-repo|tests|docs'
 for doc in $documents; do
-	for path in $(plain $doc | grep -oE "(^|[^/a-z.-])($top)(/[A-Za-z0-9_*.-]+)+\.[A-Za-z0-9*]+\>" | grep -oE "($top)/.*"); do
+	for path in $(plain $doc | grep -oE "(^|[^/a-z.-])($top)(/[A-Za-z0-9_*.-]+)+\.[A-Za-z0-9*]+\>" |
+		grep -oE "($top)/.*"); do
 		# A tarball goes without the lab.
 		case $path in tests/lab/*) [ -e tests/lab/xenlab ] || continue ;; esac
-		ls -d $path >/dev/null 2>&1 || ls -d $(dirname $doc)/$path >/dev/null 2>&1 || fail "$doc: there is no $path"
+		ls -d $path >/dev/null 2>&1 || ls -d $(dirname $doc)/$path >/dev/null 2>&1 ||
+			fail "$doc: there is no $path"
 	done
 	for link in $(sed -n 's/.*](\([^)#:]*\)).*/\1/p' $doc); do
 		[ -e "$(dirname $doc)/$link" ] || fail "$doc: its link leads nowhere: $link"
@@ -63,26 +65,32 @@ for variable in $(grep -ohE '"XENGRAFT_[A-Z]+"' driver-gen/*.c | tr -d '"' | sor
 	grep -q "$variable" docs/man/xengraft-gen.1 || fail "xengraft-gen.1: no variable $variable"
 done
 # The two languages: every statement, and every value.
-for word in $(sed -n 's/^	{ "\([a-z]*\)", read_.*/\1/p; s/.* }, { "\([a-z]*\)", read_.*/\1/p' driver-gen/device_parse.c) \
-	$(sed -n 's/^	{ "\([a-z]*\.*[a-z]*\)", ".*GEN_AT_.*/\1/p' driver-gen/expr.c); do
+statements() { grep -ohE '\{ "[a-z]+", [a-z_]+, (true|false) \}' "$@" | sed 's/^{ "\([a-z]*\)".*/\1/' | grep .; }
+device=$(statements driver-gen/device_parse.c driver-gen/device_ring.c) ||
+	fail "no statements found in driver-gen/device_*.c"
+os=$(statements driver-gen/os.c) || fail "no statements found in driver-gen/os.c"
+for word in $device $(sed -n 's/^	{ "\([a-z]*\.*[a-z]*\)", ".*GEN_AT_.*/\1/p' driver-gen/expr.c); do
 	plain docs/man/xengraft-device.5 | grep -qw -e "$word" || fail "xengraft-device.5: nothing on $word"
 done
-for word in $(sed -n 's/^	{ "\([a-z]*\)", read_.*/\1/p; s/.* }, { "\([a-z]*\)", read_.*/\1/p' driver-gen/os.c); do
+for word in $os; do
 	plain docs/man/xengraft-os.5 | grep -qw -e "$word" || fail "xengraft-os.5: nothing on $word"
 done
 for variable in $(grep -ohE '"XENGRAFT_[A-Z]+"' dom0-tools/ops/*.c lib/base/*.c | tr -d '"' | sort -u); do
 	grep -q "$variable" docs/man/xengraft.1 || fail "xengraft.1: no variable $variable"
 done
 
-commands=$(sed -n 's/^	{ "\([a-z]*\)", ".*", ".*",$/\1/p; s/^	{ "\([a-z]*\)", "[^"]*", "[^"]*".*rc_.*/\1/p' driver-repo/cli/main.c | sort -u)
+commands=$(sed -n 's/^	{ "\([a-z]*\)", ".*", ".*",$/\1/p; s/^	{ "\([a-z]*\)", "[^"]*", "[^"]*".*rc_.*/\1/p' \
+	driver-repo/cli/main.c | sort -u)
 [ "$(echo "$commands" | wc -l)" -ge 15 ] || fail "driver-repo/cli/main.c: commands not found"
 for command in $commands; do
-	plain docs/man/xengraft-repo.1 | grep -qE "^\.B[IR]? $command( |$)" || fail "xengraft-repo.1: no command $command"
+	plain docs/man/xengraft-repo.1 | grep -qE "^\.B[IR]? $command( |$)" ||
+		fail "xengraft-repo.1: no command $command"
 done
 for option in $(sed -n 's/^	{ "\([a-z-]*\)", [^"]*\(FLAG\|TEXT\)(.*/\1/p' driver-repo/cli/main.c); do
 	plain docs/man/xengraft-repo.1 | grep -q -e "--$option" || fail "xengraft-repo.1: no option --$option"
 done
-for variable in $(grep -ohE '"XENGRAFT_[A-Z]+"' driver-repo/*.c driver-repo/*/*.c lib/base/fault_point.c | tr -d '"' | sort -u); do
+for variable in $(grep -ohE '"XENGRAFT_[A-Z]+"' driver-repo/*.c driver-repo/*/*.c lib/base/fault_point.c | tr -d '"' |
+	sort -u); do
 	grep -q "$variable" docs/man/xengraft-repo.1 || [ "$variable" = XENGRAFT_STATEDIR ] ||
 		fail "xengraft-repo.1: no variable $variable"
 done

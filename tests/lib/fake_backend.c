@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/array.h"
+
 #define OFFER "ready sectors=2048 sector-size=512 physical-sector-size=4096 feature-flush-cache=1 " \
 	"feature-max-indirect-segments=256 multi-queue-max-queues=4 max-ring-page-order=1\n"
 #define KEEPS "ready kept-grants=1056 sectors=2048 sector-size=512 feature-max-indirect-segments=256\n"
@@ -36,7 +38,7 @@ static const struct mode *mode_find(void)
 	const char *name = getenv("XENGRAFT_FAKE_BACKEND");
 	size_t i;
 
-	for (i = 0; name && i < sizeof(modes) / sizeof(modes[0]); i++)
+	for (i = 0; name && i < XG_ARRAY_SIZE(modes); i++)
 		if (!strcmp(name, modes[i].name))
 			return &modes[i];
 	return &modes[0];

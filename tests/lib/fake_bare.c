@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
+
 static uint64_t *entry(struct fake_bare *f, size_t table, uint64_t va, unsigned int level)
 {
 	return (uint64_t *)f->memory[table] + (va >> (3 + 9 * level) & 511);
@@ -35,7 +37,7 @@ static void symbols(struct fake_bare *f)
 
 	f->symbols = (struct bare_symbol *)f->memory[FAKE_BARE_SYMBOLS];
 	f->strings = (char *)f->memory[FAKE_BARE_SYMBOLS] + 1024;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		f->symbols[i] = (struct bare_symbol){
 			.offset = (uint32_t)(rows[i].at - BARE_IMAGE_BASE), .name = (uint32_t)at,
 		};

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 
 #define MODULES UINT64_C(0xffffffffc0000000)
 #define MODULES_PAGES 1024u
@@ -230,7 +231,8 @@ static bool cave_is_right(struct literals *ret)
 	memset(plain + (xg_stage1_literals - xg_stage1), 0, sizeof(*ret));
 	if (memcmp(plain, xg_stage1, size))
 		return false;
-	return ret->mailbox == fake_linux->direct.v + (FAKE_LINUX_VMCOREINFO + 1) * XG_PAGE_SIZE - sizeof(struct xg_mailbox) &&
+	return ret->mailbox ==
+		       fake_linux->direct.v + (FAKE_LINUX_VMCOREINFO + 1) * XG_PAGE_SIZE - sizeof(struct xg_mailbox) &&
 	       ret->callback == fake_linux->image.v + AT_WATCH_CALLBACK && ret->handler == symbol(HANDLER);
 }
 
@@ -366,7 +368,7 @@ void fake_guest_restore(uint32_t domid)
 	char path[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(nodes); i++) {
 		snprintf(path, sizeof(path), "/local/domain/%u/%s", fake_linux->guest->info.domid, nodes[i]);
 		fake_store_forget(path);
 	}
@@ -453,9 +455,10 @@ static bool device_header_valid(const struct fake_window *w, const struct xg_dev
 		if (h->entry[i] - w->va >= w->text * XG_PAGE_SIZE)
 			return false;
 	return h->magic == XG_MAGIC_DEVICE && h->version >= 1 && h->size >= sizeof(*h) && h->window_va == w->va &&
-	       h->header_va == w->va + (w->text + half) * XG_PAGE_SIZE && h->live_half == half && h->text_pages == w->text && h->data_pages == w->data &&
-	       h->class_id == XG_CLASS_BLOCK && h->backend_domid == 0 && h->block.sectors &&
-	       h->block.nr_queues >= 1 && h->block.nr_queues <= XG_QUEUES_MAX && h->block.ring_order <= 2;
+	       h->header_va == w->va + (w->text + half) * XG_PAGE_SIZE && h->live_half == half &&
+	       h->text_pages == w->text && h->data_pages == w->data && h->class_id == XG_CLASS_BLOCK &&
+	       h->backend_domid == 0 && h->block.sectors && h->block.nr_queues >= 1 &&
+	       h->block.nr_queues <= XG_QUEUES_MAX && h->block.ring_order <= 2;
 }
 
 static void device_publish(struct xg_device_header *h)
@@ -560,7 +563,8 @@ static bool process_lives(const char *pid)
 /* The grants of the rings of the disk called NAME end: the half's backend must have unmapped them. */
 static void grants_end(const char *name, uint32_t half)
 {
-	const char *prefix = half ? "/local/domain/0/backend/xengraft-vbd-b/7/" : "/local/domain/0/backend/xengraft-vbd/7/";
+	const char *prefix =
+		half ? "/local/domain/0/backend/xengraft-vbd-b/7/" : "/local/domain/0/backend/xengraft-vbd/7/";
 	size_t i, len;
 
 	for (i = 0; i < fake_host->node_count; i++) {
@@ -581,7 +585,8 @@ static void grants_end(const char *name, uint32_t half)
 	}
 }
 
-static int device_command(const struct xg_command *c, struct fake_window *w, struct xg_device_header *h, uint64_t *values)
+static int device_command(const struct xg_command *c, struct fake_window *w, struct xg_device_header *h,
+			  uint64_t *values)
 {
 	if ((c->op == XG_CMD_DEVICE_REMOVE && c->args[1] && w->disk == XG_DEV_LIVE) ||
 	    (c->op == XG_CMD_DEVICE_CLOSE && w->disk))
@@ -760,7 +765,8 @@ bool fake_point(const char *what, const char *with, bool changes)
 	if (!point_counts(changes) || ++fake_host->points != fake_host->strike_at)
 		return false;
 	fake_host->struck = true;
-	snprintf(fake_host->struck_at, sizeof(fake_host->struck_at), "point %u: %s %.200s", fake_host->points, what, with);
+	snprintf(fake_host->struck_at, sizeof(fake_host->struck_at), "point %u: %s %.200s", fake_host->points, what,
+		 with);
 	if (fake_host->strike_kills)
 		kill(getpid(), SIGKILL);
 	return true;
@@ -804,8 +810,9 @@ static bool is_upper_table(struct gfn frame)
 	const struct gva vas[] = { fake_linux->image, fake_linux->direct, XG_GVA(MODULES) };
 	size_t i;
 
-	for (i = 0; i < sizeof(vas) / sizeof(vas[0]); i++)
-		if (frame.n == (*fake_linux_entry(fake_linux, vas[i], 4) & UINT64_C(0xffffffffff000)) >> XG_PAGE_SHIFT ||
+	for (i = 0; i < XG_ARRAY_SIZE(vas); i++)
+		if (frame.n ==
+			    (*fake_linux_entry(fake_linux, vas[i], 4) & UINT64_C(0xffffffffff000)) >> XG_PAGE_SHIFT ||
 		    frame.n == (*fake_linux_entry(fake_linux, vas[i], 3) & UINT64_C(0xffffffffff000)) >> XG_PAGE_SHIFT)
 			return true;
 	return frame.n == fake_linux_frame(fake_linux, FAKE_LINUX_DATA + 2).n;
@@ -888,7 +895,7 @@ void fake_host_setup(void)
 {
 	static const struct fake_linux_spec spec = {
 		.type = XG_GUEST_PVH, .first = 4096, .release = FAKE_RELEASE,
-		.extra = extra, .extra_count = sizeof(extra) / sizeof(extra[0]),
+		.extra = extra, .extra_count = XG_ARRAY_SIZE(extra),
 	};
 
 	fake_host = shared(sizeof(*fake_host));

@@ -71,7 +71,8 @@ struct fake_host {
 	unsigned int conflicts;	/* so many transactions meet another's write */
 	unsigned int tick_ms;	/* the clock goes on by so much when it is looked at */
 	int poll_cap_ms;	/* poll() waits no longer in truth, when it should for more than 5 s */
-	bool look_at_all;	/* of the guest's memory, when it is reset and when dirt is looked for; stays over a reset */
+	/* of the guest's memory, when it is reset and when dirt is looked for; stays over a reset */
+	bool look_at_all;
 
 	/* What is. */
 	uint64_t clock_ms;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/base/array.h"
+
 #define BYTES (FAKE_LINUX_PAGES * XG_PAGE_SIZE)
 #define IMAGE_BYTES ((FAKE_LINUX_PAGES - FAKE_LINUX_IMAGE) * XG_PAGE_SIZE)
 #define LINKED_AT (XG_LINUX_IMAGE_START + (16u << 20))	/* CONFIG_PHYSICAL_START */
@@ -62,7 +64,7 @@ static const struct symbol symbols[] = {
 	{ AT_BSS + 0x948, 'b', "x", false },
 };
 
-#define SYMBOLS (sizeof(symbols) / sizeof(symbols[0]))
+#define SYMBOLS XG_ARRAY_SIZE(symbols)
 #define EXTRA_MAX 64
 
 struct fake_linux_list {
@@ -141,7 +143,8 @@ static void map_one(struct fake_linux *f, struct gva addr, size_t page, unsigned
 		if (!*entry) {
 			if (f->next_table == FAKE_LINUX_FREE)
 				abort();
-			*entry = fake_linux_frame(f, FAKE_LINUX_TABLES + f->next_table++).n << XG_PAGE_SHIFT | P | RW | USER | AD;
+			*entry = fake_linux_frame(f, FAKE_LINUX_TABLES + f->next_table++).n << XG_PAGE_SHIFT | P | RW |
+				 USER | AD;
 		}
 		table = table_of(f, *entry);
 	}
@@ -186,7 +189,7 @@ static uint8_t token_for(const char *text, size_t *ret_len)
 	size_t i;
 
 	*ret_len = 1;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(words); i++)
 		if (!strncmp(text, words[i], strlen(words[i])) && strlen(words[i]) > *ret_len) {
 			best = i + 1;
 			*ret_len = strlen(words[i]);
@@ -321,7 +324,7 @@ static void put_tokens(struct fake_linux *f, struct gva *at)
 	p = table = fake_linux_at(f, *at);
 	for (i = 0; i < 256; i++) {
 		index[i] = p - table;
-		if (i >= 1 && i <= sizeof(words) / sizeof(words[0]))
+		if (i >= 1 && i <= XG_ARRAY_SIZE(words))
 			p += sprintf(p, "%s", words[i - 1]) + 1;
 		else if (i > 0x20 && i < 0x7f)
 			p += sprintf(p, "%c", (int)i) + 1;

@@ -73,7 +73,8 @@ static bool request_read(int fd, struct request *q)
 
 static void answer(int fd, const char *status, const char *headers, const char *body)
 {
-	say(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n%s", status, strlen(body), headers, body);
+	say(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n%s", status, strlen(body), headers,
+	    body);
 }
 
 static bool let_in(int fd, const struct request *q)
@@ -82,15 +83,18 @@ static bool let_in(int fd, const struct request *q)
 
 	if (!self->wants_token || !strncmp(header(q, "\r\nAuthorization: Bearer "), TOKEN "\r\n", strlen(TOKEN) + 2))
 		return true;
-	snprintf(challenge, sizeof(challenge), "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%u/token\",service=\"lab\","
-		 "scope=\"repository:pool/images:pull\"\r\n", self->port);
+	snprintf(challenge, sizeof(challenge),
+		 "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%u/token\",service=\"lab\","
+		 "scope=\"repository:pool/images:pull\"\r\n",
+		 self->port);
 	answer(fd, "401 Unauthorized", challenge, "{\"errors\":[{\"message\":\"who are you?\"}]}");
 	return false;
 }
 
 static void token(int fd, const struct request *q)
 {
-	if (self->no_token || !strstr(q->path, "service=lab") || !strstr(q->path, "scope=repository%3apool%2fimages%3apull"))
+	if (self->no_token || !strstr(q->path, "service=lab") ||
+	    !strstr(q->path, "scope=repository%3apool%2fimages%3apull"))
 		answer(fd, "403 Forbidden", "", "{}");
 	else
 		answer(fd, "200 OK", "", "{\"token\":\"" TOKEN "\"}");
@@ -103,8 +107,8 @@ static void blob(int fd, const struct request *q)
 	if (self->ignores_ranges)
 		from = 0;
 	send = size - from;
-	say(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", from ? "206 Partial Content" : "200 OK",
-	    self->endless ? 2 * size : send);
+	say(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+	    from ? "206 Partial Content" : "200 OK", self->endless ? 2 * size : send);
 	if (self->cut_downloads) {
 		self->cut_downloads--;
 		send /= 2;
@@ -166,7 +170,8 @@ static void serve(int fd)
 	else if (!strcmp(q.method, "GET") && self->blob_digest[0] && strstr(q.path, self->blob_digest))
 		blob(fd, &q);
 	else
-		answer(fd, "404 Not Found", "", !strcmp(q.method, "HEAD") ? "" : "{\"errors\":[{\"message\":\"nothing here\"}]}");
+		answer(fd, "404 Not Found", "",
+		       !strcmp(q.method, "HEAD") ? "" : "{\"errors\":[{\"message\":\"nothing here\"}]}");
 }
 
 void fake_registry_start(struct fake_registry *f)
@@ -175,7 +180,8 @@ void fake_registry_start(struct fake_registry *f)
 	socklen_t size = sizeof(a);
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
 
-	if (s < 0 || bind(s, (struct sockaddr *)&a, size) || listen(s, 16) || getsockname(s, (struct sockaddr *)&a, &size))
+	if (s < 0 || bind(s, (struct sockaddr *)&a, size) || listen(s, 16) ||
+	    getsockname(s, (struct sockaddr *)&a, &size))
 		abort();
 	f->port = ntohs(a.sin_port);
 	f->pid = fork();

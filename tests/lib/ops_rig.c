@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/elf_builder.h"
 
 struct rig rig;
@@ -42,7 +43,8 @@ const char rig_personality_notes[] =
 	"\narch=x86_64\nversion=0.1\nlicence=GPL-2.0-or-later\n";
 
 const char rig_driver_notes[] =
-	"kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\nversion=0.1\nlicence=GPL-2.0-or-later\n";
+	"kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\nversion=0.1\n"
+	"licence=GPL-2.0-or-later\n";
 
 uint8_t *rig_personality(const char *notes, size_t *ret_size)
 {
@@ -75,7 +77,8 @@ uint8_t *rig_driver(const char *notes, size_t *ret_size)
 	elfb_note(b, notes);
 	elfb_symbol(b, XG_DRIVER_TABLE, constants, STB_GLOBAL, STT_OBJECT, 0, sizeof(table));
 	for (i = 0; i < XG_BLOCK_ENTRIES; i++)
-		elfb_relocation(b, constants, offsetof(struct xg_driver, entry) + i * 8, R_X86_64_64, functions, i * 16);
+		elfb_relocation(b, constants, offsetof(struct xg_driver, entry) + i * 8, R_X86_64_64, functions,
+				i * 16);
 	return elfb_finish(b, ret_size);
 }
 
@@ -274,7 +277,8 @@ int rig_open(struct xg_ops *ops, struct xg_err *err)
 	int rc;
 
 	*ops = (struct xg_ops){
-		.backend_program = rig.backend, .repo_paths = rig.repo_paths, .policy = "/nowhere/policy", .log_dir = rig.dir,
+		.backend_program = rig.backend, .repo_paths = rig.repo_paths, .policy = "/nowhere/policy",
+		.log_dir = rig.dir,
 		.run_dir = rig.dir, .dry_run = rig.dry_run, .progress = progress, .notice = notice,
 		.detail = detail, .generator = rig.generator, .generate_ms = rig.generate_ms,
 	};
@@ -416,7 +420,8 @@ int rig_sweep(struct xg_err *err)
 
 void rig_backend_dies(void)
 {
-	const char *pid = fake_store_get(rig_ask("SELECT half FROM device") ? "/local/domain/0/backend/xengraft-vbd-b/7/51728/pid" :
+	const char *pid = fake_store_get(rig_ask("SELECT half FROM device") ?
+					 "/local/domain/0/backend/xengraft-vbd-b/7/51728/pid" :
 					 "/local/domain/0/backend/xengraft-vbd/7/51728/pid");
 
 	must(pid && atoi(pid) > 1, "there is no backend");
@@ -448,7 +453,8 @@ long rig_ask(const char *sql)
 
 	must(sqlite3_open(rig.database, &db) == SQLITE_OK, rig.database);
 	/* What failed early enough leaves not even tables. */
-	must(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK || strstr(sqlite3_errmsg(db), "no such table"), sql);
+	must(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK || strstr(sqlite3_errmsg(db), "no such table"),
+	     sql);
 	if (st && __real_sqlite3_step(st) == SQLITE_ROW)
 		answer = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
@@ -464,7 +470,7 @@ static const char *database_dirt(void)
 	char sql[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(tables); i++) {
 		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
 		if (rig_ask(sql)) {
 			snprintf(dirt, sizeof(dirt), "the database has %ld rows in %s", rig_ask(sql), tables[i]);
@@ -507,7 +513,8 @@ static const struct fake_window *device_window(void)
 static const char *rig_not_one_half(void)
 {
 	static const char *const backends[] = {
-		"/local/domain/0/backend/xengraft-vbd/7/51728/state", "/local/domain/0/backend/xengraft-vbd-b/7/51728/state",
+		"/local/domain/0/backend/xengraft-vbd/7/51728/state",
+		"/local/domain/0/backend/xengraft-vbd-b/7/51728/state",
 	};
 	static const char *const frontends[] = {
 		"/local/domain/7/xengraft/vbd/51728/state", "/local/domain/7/xengraft/vbd-b/51728/state",
@@ -567,7 +574,8 @@ pid_t __wrap_fork(void);
 
 int __wrap_sqlite3_step(sqlite3_stmt *st)
 {
-	return fake_point("database", sqlite3_sql(st), strncmp(sqlite3_sql(st), "SELECT", 6)) ? SQLITE_IOERR : __real_sqlite3_step(st);
+	return fake_point("database", sqlite3_sql(st), strncmp(sqlite3_sql(st), "SELECT", 6)) ?
+		SQLITE_IOERR : __real_sqlite3_step(st);
 }
 
 int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *arg, char **err)
@@ -583,7 +591,8 @@ static int out_of_descriptors(void)
 
 int __wrap_socketpair(int domain, int type, int protocol, int fds[2])
 {
-	return fake_point("socketpair", "", false) ? out_of_descriptors() : __real_socketpair(domain, type, protocol, fds);
+	return fake_point("socketpair", "", false) ? out_of_descriptors() :
+		__real_socketpair(domain, type, protocol, fds);
 }
 
 pid_t __wrap_fork(void)
@@ -592,24 +601,4 @@ pid_t __wrap_fork(void)
 		return __real_fork();
 	errno = EAGAIN;
 	return -1;
-}
-
-/* ---- In place of the C library's: nobody cuts the power here, and a slow disk would make seconds of it - */
-
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int syncfs(int fd)
-{
-	(void)fd;
-	return 0;
 }

@@ -46,8 +46,8 @@ int rig_rollback(struct xg_swapped *ret, struct xg_err *err);
 /* All disks there are; the number of those upgraded, or below zero. */
 int rig_upgrade(struct xg_err *err);
 /*
- * What the sweep says, then all disks that are on record: the number of those that had no backend, or below zero. RET, of the
- * last one, may be NULL.
+ * What the sweep says, then all disks that are on record: the number of those that had no backend, or below zero. RET,
+ * of the last one, may be NULL.
  */
 int rig_reconnect(struct xg_swapped *ret, struct xg_err *err);
 int rig_sweep(struct xg_err *err);

@@ -72,7 +72,8 @@ struct xg_image *repo_rig_image(const char *lines, size_t extra)
 	return image;
 }
 
-static int stage(struct xg_repo_batch *b, const struct xg_image *image, const struct xg_secret_key *key, struct xg_err *err)
+static int stage(struct xg_repo_batch *b, const struct xg_image *image, const struct xg_secret_key *key,
+		 struct xg_err *err)
 {
 	char *text xg_auto_free = NULL;
 	size_t size;

@@ -33,7 +33,8 @@ unsigned int repo_rig_files(const char *folder);
 
 #define REPO_DRIVER "kind=driver\nabi=1\narch=x86_64\nclass=block\ndevice=xen-blkif\nmode=virtual\nlicence=x\n"
 #define REPO_BUILD "0123456789abcdef0123456789abcdef01234567"
-#define REPO_PERSONALITY "kind=personality\nabi=1\narch=x86_64\nos=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD \
+#define REPO_PERSONALITY \
+	"kind=personality\nabi=1\narch=x86_64\nos=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD \
 	"\nlicence=x\n"
 
 #endif

@@ -21,7 +21,8 @@ plant() {
 		guest-stubs/linux: guest-stubs/abi <xen> by-name
 		tests: *
 	EOT
-	touch "$work/lib/base/err.h" "$work/lib/xen/guest.h" "$work/guest-stubs/abi/abi.h" "$work/guest-stubs/linux/own.h"
+	touch "$work/lib/base/err.h" "$work/lib/xen/guest.h" "$work/guest-stubs/abi/abi.h" \
+		"$work/guest-stubs/linux/own.h"
 	printf '#include <xenctrl.h>\n#include "lib/base/err.h"\n' > "$work/lib/xen/guest.c"
 	printf '#include "lib/xen/guest.h"\n#include "made.h"\n#include <stdio.h>\n' > "$work/hotswap/sub/swap.c"
 	printf '#include "abi.h"\n#include "own.h"\n#include <xen/page.h>\n' > "$work/guest-stubs/linux/disk.c"

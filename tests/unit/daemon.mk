@@ -11,8 +11,8 @@ tests_unit_test_daemon_LDADD = dom0-tools/daemon/libxgdaemon.a lib/base/libxgbas
 tests_unit_test_saver_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_saver_LDADD = dom0-tools/daemon/libxgdaemon.a lib/base/libxgbase.a $(XG_TEST_LIBS)
 tests_unit_test_creator_CFLAGS = $(XG_TEST_CFLAGS)
-tests_unit_test_creator_LDADD = dom0-tools/daemon/libxgdaemon.a lib/xen/libxgxen.a lib/base/libxgbase.a $(XL_LIBS) $(XEN_LIBS) \
-	$(XG_TEST_LIBS)
+tests_unit_test_creator_LDADD = dom0-tools/daemon/libxgdaemon.a lib/xen/libxgxen.a lib/base/libxgbase.a \
+	$(XL_LIBS) $(XEN_LIBS) $(XG_TEST_LIBS)
 tests_unit_test_domain_config_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_domain_config_LDADD = lib/xen/libxgxen.a lib/base/libxgbase.a $(XL_LIBS) $(XEN_LIBS) $(XG_TEST_LIBS)
 

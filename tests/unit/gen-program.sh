@@ -45,7 +45,8 @@ sed 's/gref		u32 @ 0;/gref		u32 @ 2;/' "$src/driver-gen/devices/xen-blkif.xgd" >
 refused 1 "./wrong.xgd:18:3: field gref of 4 bytes is at 2" --device ./wrong.xgd --mode virtual -o out/x.o
 refused 1 "./wrong.xgd:18:3: field gref of 4 bytes is at 2" --device ./wrong.xgd --mode virtual --emit-c -o out/x.c
 XENGRAFT_CC=/bin/false refused 1 "/bin/false failed with status 1" --device xen-blkif --mode virtual -o out/x.o
-XENGRAFT_CC=xg-no-such-cc refused 1 "is missing; on Debian it is in the package gcc" --device xen-blkif --mode virtual -o out/x.o
+XENGRAFT_CC=xg-no-such-cc refused 1 "is missing; on Debian it is in the package gcc" --device xen-blkif --mode virtual \
+	-o out/x.o
 
 # An older file stays what it was.
 echo old >out/x.o
@@ -63,7 +64,8 @@ cmp a.o b.o || fail "twice the same, two results"
 [ -z "$(find a.o -perm -0002)" ] || fail "anybody may write to an image"
 "$gen" --device xen-blkif --mode virtual --os linux --release 6.1.0-1-amd64 -o c.o || fail "no driver for one release"
 grep -q '^release=6.1.0-1-amd64$' c.o || fail "the note does not name the release"
-"$gen" --device xen-blkif --mode virtual --emit-c >stdout.c && "$gen" --device xen-blkif --mode virtual --emit-c -o file.c ||
+"$gen" --device xen-blkif --mode virtual --emit-c >stdout.c &&
+	"$gen" --device xen-blkif --mode virtual --emit-c -o file.c ||
 	fail "no C"
 grep -v '^#line' stdout.c >1 && grep -v '^#line' file.c >2 && cmp 1 2 || fail "two kinds of C"
 

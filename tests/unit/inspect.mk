@@ -22,8 +22,8 @@ tests_unit_test_inspect_bare_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_inspect_bare_LDFLAGS = $(XG_FAULT_LINKING)
 tests_unit_test_inspect_bare_LDADD = $(XG_INSPECT_LIBS) $(XG_TEST_LIBS)
 
-tests_fault_test_inspect_alloc_SOURCES = tests/fault/test_inspect_alloc.c tests/lib/fake_linux.c tests/lib/fake_linux.h \
-	tests/lib/fault.c tests/lib/fault.h
+tests_fault_test_inspect_alloc_SOURCES = tests/fault/test_inspect_alloc.c \
+	tests/lib/fake_linux.c tests/lib/fake_linux.h tests/lib/fault.c tests/lib/fault.h
 tests_fault_test_inspect_alloc_CFLAGS = $(XG_TEST_CFLAGS)
 tests_fault_test_inspect_alloc_LDFLAGS = $(XG_FAULT_LINKING)
 tests_fault_test_inspect_alloc_LDADD = $(XG_INSPECT_LIBS) $(XG_TEST_LIBS)

@@ -19,6 +19,7 @@ XG_LEAD_TESTS = \
 	tests/fault/test_attach_fault \
 	tests/fault/test_swap_fault
 
+EXTRA_DIST += tests/lib/run_suite.h
 check_PROGRAMS += $(XG_LEAD_TESTS)
 TESTS += $(XG_LEAD_TESTS)
 
@@ -50,9 +51,10 @@ tests_unit_test_policy_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(
 tests_unit_test_stage1_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_stage1_LDADD = hotswap/libxghotswap.a $(XG_TEST_LIBS)
 
+tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/lib/no_sync.c
 tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
-tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/elf/libxgelf.a lib/base/libxgbase.a $(SQLITE_LIBS) $(SODIUM_LIBS) \
-	$(ELF_LIBS) $(XG_TEST_LIBS)
+tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/db/libxgdb.a lib/elf/libxgelf.a lib/base/libxgbase.a \
+	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
 
 tests_unit_test_vdev_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_vdev_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
@@ -64,6 +66,7 @@ XG_RIG_SOURCES = \
 	tests/lib/fake_host.c tests/lib/fake_host.h \
 	tests/lib/fake_linux.c tests/lib/fake_linux.h \
 	tests/lib/fake_store.c \
+	tests/lib/no_sync.c \
 	tests/lib/ops_check.c tests/lib/ops_check.h \
 	tests/lib/ops_rig.c tests/lib/ops_rig.h
 XG_RIG_LINKING = $(AM_LDFLAGS) \
@@ -111,7 +114,8 @@ tests_fault_test_attach_fault_CFLAGS = $(XG_TEST_CFLAGS)
 tests_fault_test_attach_fault_LDFLAGS = $(XG_RIG_LINKING) $(XG_FAULT_LINKING)
 tests_fault_test_attach_fault_LDADD = $(XG_RIG_LIBS)
 
-# In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand times.
+# In the place of a backend. Its name is what the operations know one by. Without sanitizers: it is started a thousand
+# times.
 check_PROGRAMS += tests/lib/xengraft-backend-fake
 tests_lib_xengraft_backend_fake_SOURCES = tests/lib/fake_backend.c
 tests_lib_xengraft_backend_fake_CFLAGS = $(XG_CFLAGS)

@@ -44,7 +44,8 @@ int xg_core_main(long x)
 EOC
 "${CC:-gcc}" -c -O2 -fno-pic -mcmodel=kernel -mno-red-zone -fcf-protection=none -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -o "$work/made.obj" "$work/made.c" ||
-	"${CC:-gcc}" -c -O2 -fno-pic -mcmodel=kernel -o "$work/made.obj" "$work/made.c" || { echo "no object"; exit 77; }
+	"${CC:-gcc}" -c -O2 -fno-pic -mcmodel=kernel -o "$work/made.obj" "$work/made.c" ||
+		{ echo "no object"; exit 77; }
 
 cat > "$work/layout" <<EOT
 SECTIONS {
@@ -69,7 +70,8 @@ with_ld() {
 	ld -T "$work/layout" --no-relax --no-warn-mismatch -z noexecstack \
 		$(awk '{ print "--defsym=" $3 "=0x" $1 }' "$work/symbols") -o "$work/ld.out" "$work/input.obj" 2> "$work/ld.log" &&
 	objcopy -O binary -j .part.text "$work/ld.out" "$work/ld.text" &&
-	objcopy -O binary -j .part.data --set-section-flags .part.data=alloc,load,contents "$work/ld.out" "$work/ld.data"
+	objcopy -O binary -j .part.data --set-section-flags .part.data=alloc,load,contents "$work/ld.out" \
+		"$work/ld.data"
 }
 
 objcopy_flags() {

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraft-repo as its users see it; minisign, where it is installed, is asked whether it agrees about signatures.
 set -u
+# shellcheck source=tests/unit/says.sh
+. "${srcdir:-.}/tests/unit/says.sh"
 repo=$PWD/driver-repo/cli/xengraft-repo
 driver=$PWD/guest-stubs/drivers/blkif-virtual.o
 [ -x "$repo" ] && [ -r "$driver" ] || { echo "not built: $repo, $driver"; exit 99; }
@@ -12,19 +14,6 @@ mkdir images
 cp "$driver" images/
 export XENGRAFT_REPO="$work/repo" XENGRAFT_CONFDIR="$work/etc" XENGRAFT_IMAGES="$work/images"
 unset XENGRAFT_FAULT
-failed=0
-fail() { echo "FAIL: $*"; failed=1; }
-
-# says STATUS TEXT COMMAND...
-says()
-{
-	wanted=$1 text=$2
-	shift 2
-	out=$("$@" 2>&1)
-	got=$?
-	[ $got = "$wanted" ] || fail "status $got, not $wanted: $*: $out"
-	case $out in *"$text"*) ;; *) fail "'$text' is not in what '$*' said: $out" ;; esac
-}
 
 says 1 "'xengraft-repo init' makes one" "$repo" list
 says 0 "1 packaged image taken in" "$repo" init

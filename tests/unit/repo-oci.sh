@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # push, pull, export, import: against Debian's docker-registry on the loopback, and read by skopeo.
 set -u
+# shellcheck source=tests/unit/says.sh
+. "${srcdir:-.}/tests/unit/says.sh"
 repo=$PWD/driver-repo/cli/xengraft-repo
 driver=$PWD/guest-stubs/drivers/blkif-virtual.o
 [ -x "$repo" ] && [ -r "$driver" ] || { echo "not built: $repo, $driver"; exit 99; }
@@ -14,18 +16,6 @@ trap 'kill $pids 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 99
 export HOME="$work" XDG_RUNTIME_DIR="$work"
 unset REGISTRY_AUTH_FILE XENGRAFT_FAULT http_proxy https_proxy
-failed=0
-fail() { echo "FAIL: $*"; failed=1; }
-
-says()
-{
-	wanted=$1 text=$2
-	shift 2
-	out=$("$@" 2>&1)
-	got=$?
-	[ $got = "$wanted" ] || fail "status $got, not $wanted: $*: $out"
-	case $out in *"$text"*) ;; *) fail "'$text' is not in what '$*' said: $out" ;; esac
-}
 
 # registry NAME [AUTH]: a registry of its own, on a port that is free; sets $port.
 registry()
@@ -62,7 +52,8 @@ host 1 images
 says 0 "1 packaged image" "$repo" init
 image=$("$repo" list | awk 'NR == 2 { print $1 }')
 sum=$(sha256sum "$driver" | cut -d' ' -f1)
-name=$("$repo" resolve --device xen-blkif --json | sed -n '/"driver"/,$s/.*"name": "\(.*\)".*/\1/p' | tr ' ' - | head -n 1)
+name=$("$repo" resolve --device xen-blkif --json | sed -n '/"driver"/,$s/.*"name": "\(.*\)".*/\1/p' | tr ' ' - |
+	head -n 1)
 for n in 2 3 4; do
 	host $n none
 	says 0 "0 packaged images" "$repo" init
@@ -121,8 +112,10 @@ says 0 "added" "$repo" pull "$address:$name"
 "$repo" remove "$image"
 
 if command -v skopeo >/dev/null; then
-	says 0 "application/vnd.oci.image.index.v1+json" skopeo inspect --raw --tls-verify=false "docker://${address#http://}"
-	says 0 "application/vnd.xengraft.image.v1" skopeo inspect --raw --tls-verify=false "docker://${address#http://}:$name"
+	says 0 "application/vnd.oci.image.index.v1+json" skopeo inspect --raw --tls-verify=false \
+		"docker://${address#http://}"
+	says 0 "application/vnd.xengraft.image.v1" skopeo inspect --raw --tls-verify=false \
+		"docker://${address#http://}:$name"
 	says 0 "" skopeo copy --quiet --src-tls-verify=false "docker://${address#http://}:$name" oci:copied:x
 	says 0 "added" "$repo" import copied
 	"$repo" remove "$image"
@@ -131,7 +124,8 @@ if command -v skopeo >/dev/null; then
 	"$repo" remove "$image"
 	host 1 images
 	says 0 "sent" "$repo" export layout2 --all
-	says 0 "" skopeo copy --quiet --dest-tls-verify=false "oci:layout2:$name" "docker://127.0.0.1:$one/pool/theirs:x"
+	says 0 "" skopeo copy --quiet --dest-tls-verify=false "oci:layout2:$name" \
+		"docker://127.0.0.1:$one/pool/theirs:x"
 	host 3 none
 	says 0 "added" "$repo" pull "http://127.0.0.1:$one/pool/theirs:x"
 	"$repo" remove "$image"
@@ -147,7 +141,8 @@ says 0 "sent" "$repo" push "http://127.0.0.1:$two/pool/images" --all
 printf x | dd of="$(echo one/docker/registry/v2/blobs/sha256/*/"$sum"/data)" bs=1 seek=900 conv=notrunc 2>/dev/null
 host 3 none
 says 1 "what was to be $image" "$repo" pull "$address"
-printf 'mirror http://127.0.0.1:1/pool/images\nmirror %s\nmirror http://127.0.0.1:%s/pool/images\n' "$address" $two >etc3/repo.conf
+printf 'mirror http://127.0.0.1:1/pool/images\nmirror %s\nmirror http://127.0.0.1:%s/pool/images\n' "$address" $two \
+	>etc3/repo.conf
 says 0 "added" "$repo" pull
 says 0 "1 images, 0 damaged, 0 that may not" "$repo" verify
 
@@ -159,9 +154,11 @@ if perl -e 1 2>/dev/null; then
 	closed=http://127.0.0.1:$port/pool/images
 	says 1 "status 401" "$repo" push "$closed" --all
 	mkdir -p .docker
-	printf '{"auths": {"127.0.0.1:%s": {"auth": "%s"}}}' $port "$(printf operator:wrong | base64)" >.docker/config.json
+	printf '{"auths": {"127.0.0.1:%s": {"auth": "%s"}}}' $port "$(printf operator:wrong | base64)" \
+		>.docker/config.json
 	says 1 "status 401" "$repo" push "$closed" --all
-	printf '{"auths": {"127.0.0.1:%s": {"auth": "%s"}}}' $port "$(printf operator:secret | base64)" >.docker/config.json
+	printf '{"auths": {"127.0.0.1:%s": {"auth": "%s"}}}' $port "$(printf operator:secret | base64)" \
+		>.docker/config.json
 	says 0 "sent" "$repo" push "$closed" --all
 	says 0 "was there" "$repo" pull "$closed"
 fi

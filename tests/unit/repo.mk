@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The repository: signatures, keyring, store, matching; killed at each point; its parsers fuzzed.
-XG_REPO_LIBS = tests/lib/libxgtest.a driver-repo/libxgrepo.a hotswap/libxghotswap.a lib/elf/libxgelf.a lib/base/libxgbase.a \
+XG_REPO_LIBS = tests/lib/libxgtest.a driver-repo/libxgrepo.a hotswap/libxghotswap.a \
+	lib/db/libxgdb.a lib/elf/libxgelf.a lib/base/libxgbase.a \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(JSON_LIBS) $(ELF_LIBS)
 XG_REPO_RIG_SOURCES = tests/lib/repo_rig.c tests/lib/repo_rig.h
 
@@ -37,4 +38,5 @@ EXTRA_DIST += tests/fuzz/corpus/minisign tests/fuzz/corpus/note tests/fuzz/corpu
 
 # The program itself, as its users see it.
 dist_check_SCRIPTS += tests/unit/repo-cli.sh tests/unit/repo-oci.sh
+EXTRA_DIST += tests/unit/says.sh
 TESTS += tests/unit/repo-cli.sh tests/unit/repo-oci.sh

@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 static void take_away(void)
 {
@@ -140,7 +142,8 @@ START_TEST(dry_run_changes_nothing)
 	OK(attach);
 	/* Only what would be done: the personality is there. */
 	ck_assert_str_eq(rig.steps, "make the xenstore areas; start the backend; allocate the window; "
-			 "install the driver; open the driver; connect the backend; announce the driver; add the disk; record");
+			 "install the driver; open the driver; connect the backend; announce the driver; "
+			 "add the disk; record");
 	strcpy(rig.spec.vdev, "xvdb");
 	OK(detach);
 	OK(detach_by_force);
@@ -243,7 +246,8 @@ static void driver_with(const char *old, const char *new)
 	uint8_t *image;
 	size_t size;
 
-	snprintf(notes, sizeof(notes), "%.*s%s%s", (int)(at - rig_driver_notes), rig_driver_notes, new, at + strlen(old));
+	snprintf(notes, sizeof(notes), "%.*s%s%s", (int)(at - rig_driver_notes), rig_driver_notes, new,
+		 at + strlen(old));
 	image = rig_driver(notes, &size);
 	rig_image_write("blkif-virtual.o", image, size);
 	free(image);
@@ -705,7 +709,8 @@ static const struct {
 	int rc;
 	const char *says;
 } headers[] = {
-#define FIELD(f, value, rc, says) { #f, offsetof(struct xg_core_header, f), sizeof(((struct xg_core_header *)0)->f), value, rc, says }
+#define FIELD(f, value, rc, says) \
+	{ #f, offsetof(struct xg_core_header, f), sizeof(((struct xg_core_header *)0)->f), value, rc, says }
 	FIELD(magic, 0, -ESTALE, "no personality at"),
 	FIELD(window_va, 1, -ESTALE, "no personality at"),
 	FIELD(text_pages, 0, -ESTALE, "no personality at"),
@@ -867,8 +872,8 @@ START_TEST(offer_that_makes_no_sense_is_refused)
 	char offer[200];
 
 	/* The first of a name counts. */
-	snprintf(offer, sizeof(offer), "ready %s=%s sectors=2048 sector-size=%s physical-sector-size=4096", offers[_i].name,
-		 offers[_i].value, large ? "4096" : "512");
+	snprintf(offer, sizeof(offer), "ready %s=%s sectors=2048 sector-size=%s physical-sector-size=4096",
+		 offers[_i].name, offers[_i].value, large ? "4096" : "512");
 	ck_assert_int_eq(xg_connect_params(offer, 4, &params, &err), offers[_i].rc);
 	ck_assert_msg(strstr(err.text, offers[_i].says) != NULL, "%s", err.text);
 }
@@ -876,7 +881,8 @@ END_TEST
 
 START_TEST(offer_is_bounded_by_what_we_can)
 {
-	static const char offer[] = "ready sectors=2048 physical-sector-size=4096 info=4 feature-flush-cache=1 feature-discard=1 "
+	static const char offer[] =
+		"ready sectors=2048 physical-sector-size=4096 info=4 feature-flush-cache=1 feature-discard=1 "
 		"feature-max-indirect-segments=4096 multi-queue-max-queues=64 max-ring-page-order=4";
 	struct xg_block_params p;
 
@@ -1225,7 +1231,9 @@ START_TEST(module_that_is_not_there_is_told_of)
 }
 END_TEST
 
-/* The personality that is there is made to look as if its owner had loaded it; its allocator gives windows elsewhere. */
+/*
+ * The personality that is there is made to look as if its owner had loaded it; its allocator gives windows elsewhere.
+ */
 START_TEST(module_that_gives_windows_outside_its_room_is_refused)
 {
 	const struct fake_window *w;
@@ -1259,7 +1267,7 @@ START_TEST(disk_is_found_by_each_of_its_names)
 
 	OK(attach);
 	ck_assert_int_eq(rig_open(&ops, NULL), 0);
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(names); i++) {
 		ck_assert_int_eq(xg_device_find(&ops, "7", names[i], &g, &row, &device, NULL), 0);
 		ck_assert_str_eq(device.vdev, "xvdb");
 		xg_guest_close(g);
@@ -1272,14 +1280,10 @@ START_TEST(disk_is_found_by_each_of_its_names)
 }
 END_TEST
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("attach");
 	TCase *t = tcase_create("attach");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -1290,25 +1294,25 @@ int main(void)
 	tcase_add_test(t, done_again_says_so);
 	tcase_add_test(t, dry_run_changes_nothing);
 	tcase_add_test(t, transaction_that_meets_another_is_done_again);
-	tcase_add_loop_test(t, refused_before_anything_is_touched, 0, ROWS(refusals));
+	tcase_add_loop_test(t, refused_before_anything_is_touched, 0, XG_ARRAY_SIZE(refusals));
 	tcase_add_test(t, bytes_that_were_left_are_taken_over);
 	tcase_add_test(t, two_at_once_take_turns);
 	tcase_add_test(t, shutdown_request_is_not_lost);
 	tcase_add_test(t, event_that_cannot_be_given_back_is_owed);
 	tcase_add_test(t, pending_shutdown_request_is_not_touched);
-	tcase_add_loop_test(t, lie_is_named_and_leaves_nothing, 0, ROWS(lies));
-	tcase_add_loop_test(t, header_that_has_changed_is_refused, 0, ROWS(headers));
+	tcase_add_loop_test(t, lie_is_named_and_leaves_nothing, 0, XG_ARRAY_SIZE(lies));
+	tcase_add_loop_test(t, header_that_has_changed_is_refused, 0, XG_ARRAY_SIZE(headers));
 	tcase_add_test(t, numbers_of_commands_may_wrap);
 	tcase_add_test(t, guest_that_dies_under_a_command_is_noticed_at_once);
 	tcase_add_test(t, thread_that_starts_late_is_cleaned_up_after);
-	tcase_add_loop_test(t, backend_that_does_not_start_is_named, 0, ROWS(backends));
+	tcase_add_loop_test(t, backend_that_does_not_start_is_named, 0, XG_ARRAY_SIZE(backends));
 	tcase_add_test(t, backend_that_is_not_there_is_named);
 	tcase_add_test(t, backend_that_does_not_end_is_killed);
 	tcase_add_loop_test(t, backend_that_does_not_connect_is_undone, 0, 2);
-	tcase_add_loop_test(t, offer_that_makes_no_sense_is_refused, 0, ROWS(offers));
+	tcase_add_loop_test(t, offer_that_makes_no_sense_is_refused, 0, XG_ARRAY_SIZE(offers));
 	tcase_add_test(t, offer_is_bounded_by_what_we_can);
-	tcase_add_loop_test(t, kept_grants_are_offered_within_bounds, 0, ROWS(keeping));
-	tcase_add_loop_test(t, grants_are_kept_when_all_agree, 0, ROWS(agreements));
+	tcase_add_loop_test(t, kept_grants_are_offered_within_bounds, 0, XG_ARRAY_SIZE(keeping));
+	tcase_add_loop_test(t, grants_are_kept_when_all_agree, 0, XG_ARRAY_SIZE(agreements));
 	tcase_add_test(t, disk_in_use_stays_but_for_force);
 	tcase_add_test(t, detach_that_was_not_answered_can_be_done_again);
 	tcase_add_test(t, withdrawal_is_not_waited_for_for_ever);
@@ -1323,12 +1327,9 @@ int main(void)
 	tcase_add_test(t, work_of_another_version_is_cleaned_up_where_no_plan_is_needed);
 	tcase_add_test(t, work_of_another_version_can_be_given_up);
 	tcase_add_test(t, disks_can_be_forgotten_with_their_guest);
-	tcase_add_loop_test(t, module_that_is_not_there_is_told_of, 0, ROWS(no_modules));
+	tcase_add_loop_test(t, module_that_is_not_there_is_told_of, 0, XG_ARRAY_SIZE(no_modules));
 	tcase_add_test(t, module_that_gives_windows_outside_its_room_is_refused);
 	tcase_add_test(t, disk_is_found_by_each_of_its_names);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

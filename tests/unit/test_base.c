@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/cursor.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/steps.h"
 #include "lib/base/version.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- err ----------------------------------------------------------------------------------------------- */
 
@@ -218,7 +220,7 @@ START_TEST(steps_are_undone_in_reverse_order)
 	const struct xg_steps steps = { .table = table, .count = 4 };
 	size_t i;
 
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(rows); i++) {
 		struct story s = { .fail_run = rows[i].fail };
 		struct xg_err err = XG_ERR_NONE;
 
@@ -378,10 +380,11 @@ END_TEST
 START_TEST(versions_have_an_order)
 {
 	static const char *const ascending[] = {
-		"", "1.0~rc1", "1.0", "1.0-1", "1.0.a", "1.0.0", "1.0.9", "1.0.10", "1.1", "6.1.0-9-amd64", "6.1.0-56-amd64",
+		"", "1.0~rc1", "1.0", "1.0-1", "1.0.a", "1.0.0", "1.0.9", "1.0.10", "1.1", "6.1.0-9-amd64",
+		"6.1.0-56-amd64",
 		"6.9", "6.12.95+deb12-amd64", "10", "99999999999999999999", "100000000000000000000",
 	};
-	size_t i, j, count = sizeof(ascending) / sizeof(ascending[0]);
+	size_t i, j, count = XG_ARRAY_SIZE(ascending);
 
 	for (i = 0; i < count; i++)
 		for (j = 0; j < count; j++)
@@ -427,8 +430,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, error_has_number_and_sentence);
 	tcase_add_test(t, error_without_a_taker_is_the_number);
@@ -451,8 +452,5 @@ int main(void)
 	tcase_add_test(t, log_file_has_a_stamped_line_a_message);
 	tcase_add_test(t, log_that_cannot_be_opened_leaves_the_old_one);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -15,7 +15,9 @@
 #include "dom0-tools/backend/engine.h"
 #include "dom0-tools/backend/stats.h"
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
 #include "lib/base/log.h"
+#include "tests/lib/run_suite.h"
 
 #define DISK_SECTORS 8192u	/* 4 MiB */
 #define GUEST_PAGES 16384u	/* references 1..GUEST_PAGES-1 are granted */
@@ -362,7 +364,8 @@ END_TEST
 
 START_TEST(flush_and_discard)
 {
-	union xg_blkif_request w = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 8, 1, 1), f = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
+	union xg_blkif_request w = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 8, 1, 1),
+			       f = rw(XG_BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
 	union xg_blkif_request d = { .discard = { .operation = XG_BLKIF_OP_DISCARD, .id = 77, .sector_number = 8,
 						  .nr_sectors = 8 } };
 	uint8_t disk[4096], zero[4096] = { 0 };
@@ -418,7 +421,8 @@ START_TEST(more_than_the_pool_holds)
 	setup(places[_i], true, true);
 	for (q = 0; q < QUEUES; q++) {
 		for (i = 0; i < 128; i++) {
-			union xg_blkif_request r = indirect(XG_BLKIF_OP_WRITE, i % 8 * 512, 64, 1 + q * 128 + i, 1000 + i);
+			union xg_blkif_request r =
+				indirect(XG_BLKIF_OP_WRITE, i % 8 * 512, 64, 1 + q * 128 + i, 1000 + i);
 
 			guest_put(q, &r);
 		}
@@ -714,8 +718,6 @@ int main(void)
 {
 	Suite *s = suite_create("blk_engine");
 	TCase *t = tcase_create("engine");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, write_then_read_back, 0, 2);
@@ -731,13 +733,9 @@ int main(void)
 	tcase_add_loop_test(t, drained_and_connected_again, 0, 2);
 	tcase_add_loop_test(t, random_load_against_a_model, 0, 2);
 	tcase_add_loop_test(t, stats_fit_a_node, 0, 1);
-	tcase_add_loop_test(t, target_rejects, 0, sizeof(target_rows) / sizeof(target_rows[0]));
+	tcase_add_loop_test(t, target_rejects, 0, XG_ARRAY_SIZE(target_rows));
 	tcase_add_loop_test(t, target_locks, 0, 5);
 	tcase_add_test(t, target_marks);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

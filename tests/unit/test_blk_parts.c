@@ -11,6 +11,8 @@
 #include "dom0-tools/backend/pool.h"
 #include "dom0-tools/backend/ring.h"
 #include "lib/base/addr.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- Ring ---- */
 
@@ -224,7 +226,7 @@ START_TEST(bus_front_states)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(expect) / sizeof(expect[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(expect); i++)
 		ck_assert_int_eq(bus_front_event(i), expect[i]);
 	ck_assert_int_eq(bus_front_event(UINT64_MAX), BUS_FRONT_STARTING);
 }
@@ -276,23 +278,17 @@ int main(void)
 {
 	Suite *s = suite_create("blk_parts");
 	TCase *t = tcase_create("parts");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);	/* a busy machine and sanitizers */
 	tcase_add_test(t, ring_sizes);
-	tcase_add_loop_test(t, ring_indices, 0, sizeof(index_rows) / sizeof(index_rows[0]));
+	tcase_add_loop_test(t, ring_indices, 0, XG_ARRAY_SIZE(index_rows));
 	tcase_add_test(t, ring_attach_takes_up_where_responses_end);
 	tcase_add_test(t, ring_requests_and_responses);
 	tcase_add_test(t, ring_sleep_sees_what_came_meanwhile);
-	tcase_add_loop_test(t, bus_row, 0, sizeof(bus_rows) / sizeof(bus_rows[0]));
+	tcase_add_loop_test(t, bus_row, 0, XG_ARRAY_SIZE(bus_rows));
 	tcase_add_test(t, bus_never_forgets_a_ring);
 	tcase_add_test(t, bus_front_states);
 	tcase_add_test(t, pool_is_bounded_and_gives_runs_apart);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "dom0-tools/backend/request.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define CAPACITY 2048u	/* sectors: 1 MiB */
 
@@ -23,8 +25,13 @@ static union xg_blkif_request valid_rw(uint8_t operation)
 
 	memset(&r, 0, sizeof(r));
 	r.rw = (struct xg_blkif_rw){
-		.operation = operation, .nr_segments = 2, .handle = 51728, .id = 0x1122334455667788, .sector_number = 100,
-		.seg = { { .gref = 8, .first_sect = 0, .last_sect = 7 }, { .gref = 9, .first_sect = 2, .last_sect = 5 } },
+		.operation = operation,
+		.nr_segments = 2,
+		.handle = 51728,
+		.id = 0x1122334455667788,
+		.sector_number = 100,
+		.seg = { { .gref = 8, .first_sect = 0, .last_sect = 7 },
+			 { .gref = 9, .first_sect = 2, .last_sect = 5 } },
 	};
 	return r;
 }
@@ -297,20 +304,14 @@ int main(void)
 {
 	Suite *s = suite_create("blk_request");
 	TCase *t = tcase_create("decode");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, accepts_read);
 	tcase_add_test(t, accepts_flush_with_and_without_data);
 	tcase_add_test(t, accepts_indirect);
 	tcase_add_test(t, accepts_the_last_sector_and_a_whole_disk_discard);
-	tcase_add_loop_test(t, rejects_one_defect, 0, sizeof(rows) / sizeof(rows[0]));
-	tcase_add_loop_test(t, rejects_one_descriptor, 0, sizeof(descriptor_rows) / sizeof(descriptor_rows[0]));
+	tcase_add_loop_test(t, rejects_one_defect, 0, XG_ARRAY_SIZE(rows));
+	tcase_add_loop_test(t, rejects_one_descriptor, 0, XG_ARRAY_SIZE(descriptor_rows));
 	tcase_add_test(t, statuses);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "dom0-tools/daemon/creator.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 static char dir[] = "/tmp/xengraft-test-creator-XXXXXX";
 
@@ -139,20 +141,16 @@ int main(void)
 {
 	Suite *suite = suite_create("creator");
 	TCase *t = tcase_create("creator");
-	SRunner *runner;
 	int failed;
 
 	if (!mkdtemp(dir))
 		return 99;
 	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_loop_test(t, creator_is_found, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, creator_is_found, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, long_command_lines_are_bounded);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_suite(suite);
 	nftw(dir, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 	rmdir(dir);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed;
 }

@@ -7,6 +7,8 @@
 
 #include "dom0-tools/daemon/queue.h"
 #include "dom0-tools/daemon/run.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- xengraft.conf ---------------------------------------------------------------------------------------------- */
 
@@ -87,7 +89,9 @@ START_TEST(conf_that_is_no_text_or_too_long_is_refused)
 }
 END_TEST
 
-/* The sample that is installed says what is so without it, commented out: with each '#key' taken in, nothing changes. */
+/*
+ * The sample that is installed says what is so without it, commented out: with each '#key' taken in, nothing changes.
+ */
 START_TEST(conf_sample_is_the_defaults)
 {
 	char text[XGD_CONFIG_MAX], *at;
@@ -128,7 +132,8 @@ static const struct {
 	bool saving;
 } disk_rows[] = {
 	/* wish          mode           run   live  dev   lives restored others */
-	{ "auto",        "virtual",     true, true, true, true, false, 0, "swap paravirtual 7000", "paravirtual", false },
+	{ "auto",        "virtual",     true, true, true, true, false, 0, "swap paravirtual 7000", "paravirtual",
+	  false },
 	{ "auto",        "paravirtual", true, true, true, true, false, 0, "", "paravirtual", false },
 	{ "auto",        "paravirtual", true, true, true, true, false, 1, "swap virtual 0", "virtual", false },
 	{ "auto",        "virtual",     true, true, true, true, false, 2, "", "virtual", false },
@@ -177,7 +182,8 @@ START_TEST(plan_of_a_disk)
 		.domid = 5, .uuid = A, .ready = disk_rows[_i].running, .saving = disk_rows[_i].saving,
 	};
 	struct xgd_disk disk = {
-		.uuid = A, .domid = 5 - disk_rows[_i].restored, .devid = 51728, .vdev = "xvdb", .live = disk_rows[_i].live,
+		.uuid = A, .domid = 5 - disk_rows[_i].restored, .devid = 51728, .vdev = "xvdb",
+		.live = disk_rows[_i].live,
 		.device = disk_rows[_i].device, .lives = disk_rows[_i].lives, .others = disk_rows[_i].others,
 	};
 	struct xgd_view view = { &domain, 1, &disk, 1, false };
@@ -269,7 +275,8 @@ START_TEST(plan_of_a_guest_with_a_twin)
 {
 	struct xgd_domain domains[2];
 	struct xgd_disk disk = {
-		.uuid = A, .domid = 5, .devid = 51728, .mode = "paravirtual", .wish = "auto", .live = true, .device = true,
+		.uuid = A, .domid = 5, .devid = 51728, .mode = "paravirtual", .wish = "auto", .live = true,
+		.device = true,
 		.lives = true,
 	};
 	struct xgd_view view = { domains, 2, &disk, 1, false };
@@ -309,7 +316,8 @@ START_TEST(plan_is_bounded)
 {
 	size_t many = XGD_WANTS_MAX + 10, i, count;
 	struct xgd_disk *disks = calloc(many, sizeof(*disks));
-	struct xgd_domain domains[2] = { { .domid = 5, .uuid = A, .ready = true }, { .domid = 6, .uuid = A, .ready = true } };
+	struct xgd_domain domains[2] = { { .domid = 5, .uuid = A, .ready = true },
+					 { .domid = 6, .uuid = A, .ready = true } };
 	struct xgd_view view = { domains, 2, disks, many, false };
 	struct xgd_config c = config_settling();
 	struct xgd_want *wants;
@@ -533,14 +541,14 @@ START_TEST(queue_makes_no_storm)
 }
 END_TEST
 
-/* ---- All of it, killed at any moment ------------------------------------------------------------------------------ */
+/* ---- All of it, killed at any moment ----------------------------------------------------------------------------- */
 
 #define GUESTS 6
 #define WORLD_JOBS 32
 
 /*
- * A host in miniature: guests come and go, two of them on one device, and jobs come to their end some time after they were
- * begun, well or not, whether the daemon that began them is there still or not.
+ * A host in miniature: guests come and go, two of them on one device, and jobs come to their end some time after they
+ * were begun, well or not, whether the daemon that began them is there still or not.
  */
 struct world {
 	bool runs[GUESTS], attached[GUESTS];
@@ -754,21 +762,17 @@ START_TEST(commands)
 }
 END_TEST
 
-#define ROWS(array) (sizeof(array) / sizeof((array)[0]))
-
 int main(void)
 {
 	Suite *suite = suite_create("daemon");
 	TCase *t = tcase_create("daemon");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(t, conf_is_read_or_refused_as_a_whole, 0, ROWS(conf_rows));
+	tcase_add_loop_test(t, conf_is_read_or_refused_as_a_whole, 0, XG_ARRAY_SIZE(conf_rows));
 	tcase_add_test(t, conf_values_arrive_where_they_belong);
 	tcase_add_test(t, conf_that_is_no_text_or_too_long_is_refused);
 	tcase_add_test(t, conf_sample_is_the_defaults);
-	tcase_add_loop_test(t, plan_of_a_disk, 0, ROWS(disk_rows));
-	tcase_add_loop_test(t, plan_of_an_item, 0, ROWS(item_rows));
+	tcase_add_loop_test(t, plan_of_a_disk, 0, XG_ARRAY_SIZE(disk_rows));
+	tcase_add_loop_test(t, plan_of_an_item, 0, XG_ARRAY_SIZE(item_rows));
 	tcase_add_test(t, plan_of_guests_that_are_gone);
 	tcase_add_loop_test(t, plan_of_a_guest_with_a_twin, 0, 2);
 	tcase_add_test(t, plan_is_bounded);
@@ -780,12 +784,8 @@ int main(void)
 	tcase_add_test(t, queue_tells_whose_disks_are_not_ready);
 	tcase_add_test(t, queue_makes_no_storm);
 	tcase_add_loop_test(t, killed_at_any_moment_it_ends_in_the_same_place, 0, 200);
-	tcase_add_loop_test(t, commands, 0, ROWS(arg_rows));
+	tcase_add_loop_test(t, commands, 0, XG_ARRAY_SIZE(arg_rows));
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

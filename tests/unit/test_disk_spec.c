@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/disk_spec.h"
+#include "tests/lib/run_suite.h"
 
 #define WORDS_MAX 4
 
@@ -135,17 +137,11 @@ int main(void)
 {
 	Suite *s = suite_create("disk specification");
 	TCase *t = tcase_create("disk specification");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	tcase_add_loop_test(t, specification_means_what_xl_says, 0, sizeof(good) / sizeof(good[0]));
-	tcase_add_loop_test(t, bad_specification_is_refused_in_words, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, specification_means_what_xl_says, 0, XG_ARRAY_SIZE(good));
+	tcase_add_loop_test(t, bad_specification_is_refused_in_words, 0, XG_ARRAY_SIZE(bad));
 	tcase_add_test(t, target_has_a_ceiling);
 	tcase_add_test(t, no_words_at_all);
 	suite_add_tcase(s, t);
-	srunner_set_fork_status(r, CK_NOFORK);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite_how(s, CK_NOFORK);
 }

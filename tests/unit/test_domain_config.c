@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/domain_config.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
 	const char *item;
@@ -12,14 +14,19 @@ static const struct {
 	const char *target, *vdev, *mode, *words;
 	bool read_only, shared;
 } item_rows[] = {
-	{ "vdev=xvdb,target=/dev/nvme0n1,mode=auto", NULL, "/dev/nvme0n1", "xvdb", "auto", "vdev=xvdb,target=/dev/nvme0n1",
+	{ "vdev=xvdb,target=/dev/nvme0n1,mode=auto", NULL, "/dev/nvme0n1", "xvdb", "auto",
+	  "vdev=xvdb,target=/dev/nvme0n1",
 	  false, false },
-	{ "target=/srv/a.img,vdev=xvdc,access=ro", NULL, "/srv/a.img", "xvdc", "", "vdev=xvdc,access=ro,target=/srv/a.img",
+	{ "target=/srv/a.img,vdev=xvdc,access=ro", NULL, "/srv/a.img", "xvdc", "",
+	  "vdev=xvdc,access=ro,target=/srv/a.img",
 	  true, false },
-	{ "/srv/a.img,raw,xvdd,rw,mode=virtual,shared=1", NULL, "/srv/a.img", "xvdd", "virtual", "/srv/a.img,raw,xvdd,rw",
+	{ "/srv/a.img,raw,xvdd,rw,mode=virtual,shared=1", NULL, "/srv/a.img", "xvdd", "virtual",
+	  "/srv/a.img,raw,xvdd,rw",
 	  false, true },
-	{ " vdev=xvdb, shared, format=raw, target=/t", NULL, "/t", "xvdb", "", "vdev=xvdb,format=raw,target=/t", false, true },
-	{ "vdev=xvdb,shared=0,mode=paravirtual,target=/t", NULL, "/t", "xvdb", "paravirtual", "vdev=xvdb,target=/t", false,
+	{ " vdev=xvdb, shared, format=raw, target=/t", NULL, "/t", "xvdb", "", "vdev=xvdb,format=raw,target=/t", false,
+	  true },
+	{ "vdev=xvdb,shared=0,mode=paravirtual,target=/t", NULL, "/t", "xvdb", "paravirtual", "vdev=xvdb,target=/t",
+	  false,
 	  false },
 	{ "", "no vdev", NULL, NULL, NULL, NULL, false, false },
 	{ "vdev=xvdb", "no target", NULL, NULL, NULL, NULL, false, false },
@@ -129,17 +136,11 @@ int main(void)
 {
 	Suite *suite = suite_create("domain_config");
 	TCase *t = tcase_create("domain_config");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(t, item_is_taken_apart, 0, sizeof(item_rows) / sizeof(item_rows[0]));
+	tcase_add_loop_test(t, item_is_taken_apart, 0, XG_ARRAY_SIZE(item_rows));
 	tcase_add_test(t, item_that_is_too_long_is_refused);
-	tcase_add_loop_test(t, list_is_found, 0, sizeof(list_rows) / sizeof(list_rows[0]));
+	tcase_add_loop_test(t, list_is_found, 0, XG_ARRAY_SIZE(list_rows));
 	tcase_add_test(t, list_is_bounded);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/elf/elf.h"
 #include "tests/lib/elf_builder.h"
+#include "tests/lib/run_suite.h"
 
 XG_DEFINE_AUTO(struct xg_elf, xg_elf_close)
 
@@ -199,7 +201,8 @@ END_TEST
 	ROW(names_no_strings, H->e_shstrndx = 1, "section names in section 1 of type 1, not a string table")	\
 	ROW(names_open, S(".shstrtab")->sh_size -= 1, "section names in section 10 do not end with a NUL")	\
 	ROW(names_empty, S(".shstrtab")->sh_size = 0, "section names in section 10 do not end with a NUL")	\
-	ROW(null_section, ((Elf64_Shdr *)(image + H->e_shoff))->sh_type = SHT_PROGBITS, "section 0 is not the null section") \
+	ROW(null_section, ((Elf64_Shdr *)(image + H->e_shoff))->sh_type = SHT_PROGBITS, \
+	    "section 0 is not the null section") \
 	ROW(null_section_size, ((Elf64_Shdr *)(image + H->e_shoff))->sh_size = 5, "section 0 is not the null section") \
 	ROW(null_section_link, ((Elf64_Shdr *)(image + H->e_shoff))->sh_link = 1, "section 0 is not the null section") \
 	ROW(null_section_name, ((Elf64_Shdr *)(image + H->e_shoff))->sh_name = 1, "section 0 is not the null section") \
@@ -207,10 +210,13 @@ END_TEST
 	ROW(section_name_at_end, S(".data")->sh_name = S(".shstrtab")->sh_size, "section 2 is named by byte")	\
 	ROW(section_begins_outside, S(".data")->sh_offset = *size + 1, "section 2 begins at byte")	\
 	ROW(section_ends_outside, S(".data")->sh_size = *size, "section 2 has")	\
-	ROW(section_size_wraps, S(".data")->sh_size = UINT64_MAX, "section 2 has 18446744073709551615 bytes from byte")	\
-	ROW(section_offset_wraps, S(".data")->sh_offset = UINT64_MAX, "section 2 begins at byte 18446744073709551615")	\
+	ROW(section_size_wraps, S(".data")->sh_size = UINT64_MAX, \
+	    "section 2 has 18446744073709551615 bytes from byte") \
+	ROW(section_offset_wraps, S(".data")->sh_offset = UINT64_MAX, \
+	    "section 2 begins at byte 18446744073709551615") \
 	ROW(debug_ends_outside, S(".debug_info")->sh_size = *size, "section 3 has")	\
-	ROW(zeroes_without_end, S(".bss")->sh_size = UINT64_C(1) << 63, "section 4 asks for 9223372036854775808 zero bytes") \
+	ROW(zeroes_without_end, S(".bss")->sh_size = UINT64_C(1) << 63, \
+	    "section 4 asks for 9223372036854775808 zero bytes") \
 	ROW(align_3, S(".data")->sh_addralign = 3, "section 2 is aligned to 3, not a power of two")	\
 	ROW(align_8192, S(".data")->sh_addralign = 8192, "section 2 is aligned to 8192, at most 4096")	\
 	ROW(align_2_63, S(".bss")->sh_addralign = UINT64_C(1) << 63, "at most 4096")	\
@@ -222,30 +228,44 @@ END_TEST
 	ROW(symbol_names_nowhere, S(".symtab")->sh_link = 0, "symbol names in section 0 of 11")	\
 	ROW(symbol_names_outside, S(".symtab")->sh_link = 77, "symbol names in section 77 of 11")	\
 	ROW(symbol_names_at_end, S(".symtab")->sh_link = 11, "symbol names in section 11 of 11")	\
-	ROW(symbol_names_in_code, S(".symtab")->sh_link = 1, "symbol names in section 1 of type 1, not a string table")	\
+	ROW(symbol_names_in_code, S(".symtab")->sh_link = 1, \
+	    "symbol names in section 1 of type 1, not a string table") \
 	ROW(symbol_names_open, S(".strtab")->sh_size -= 1, "symbol names in section 6 do not end with a NUL")	\
 	ROW(symbol_name_outside, SYM("driver_main")->st_name = 5000, "symbol 4 is named by byte 5000 of a")	\
-	ROW(symbol_section_outside, SYM("driver_main")->st_shndx = 99, "symbol 4 (driver_main) in section 99 of 11")	\
-	ROW(symbol_section_at_end, SYM("driver_main")->st_shndx = 11, "symbol 4 (driver_main) in section 11 of 11")	\
+	ROW(symbol_section_outside, SYM("driver_main")->st_shndx = 99, \
+	    "symbol 4 (driver_main) in section 99 of 11") \
+	ROW(symbol_section_at_end, SYM("driver_main")->st_shndx = 11, \
+	    "symbol 4 (driver_main) in section 11 of 11") \
 	ROW(symbol_common, SYM("driver_main")->st_shndx = SHN_COMMON, "(driver_main) is a common one")	\
 	ROW(symbol_livepatch, SYM("driver_main")->st_shndx = 0xff20, "(driver_main) in section 65312 of 11")	\
 	ROW(symbol_extended, SYM("driver_main")->st_shndx = SHN_XINDEX, "(driver_main) in section 65535 of 11")	\
-	ROW(symbol_beyond_section, SYM("driver_main")->st_value = 33, "(driver_main) has 6 bytes from byte 33 of the 32-byte section 1") \
-	ROW(symbol_ends_beyond, SYM("driver_main")->st_size = 28, "(driver_main) has 28 bytes from byte 5 of the 32-byte")	\
-	ROW(symbol_size_wraps, SYM("driver_main")->st_size = UINT64_MAX, "(driver_main) has 18446744073709551615 bytes")	\
-	ROW(symbol_binding, SYM("driver_main")->st_info = ELF64_ST_INFO(STB_GNU_UNIQUE, STT_FUNC), "(driver_main) has binding 10") \
+	ROW(symbol_beyond_section, SYM("driver_main")->st_value = 33, \
+	    "(driver_main) has 6 bytes from byte 33 of the 32-byte section 1") \
+	ROW(symbol_ends_beyond, SYM("driver_main")->st_size = 28, \
+	    "(driver_main) has 28 bytes from byte 5 of the 32-byte") \
+	ROW(symbol_size_wraps, SYM("driver_main")->st_size = UINT64_MAX, \
+	    "(driver_main) has 18446744073709551615 bytes") \
+	ROW(symbol_binding, SYM("driver_main")->st_info = ELF64_ST_INFO(STB_GNU_UNIQUE, STT_FUNC), \
+	    "(driver_main) has binding 10") \
 	ROW(rel_for_rela, S(".rela.text")->sh_type = SHT_REL, "(.rela.text) has relocations without addends")	\
 	ROW(rela_entry_size, S(".rela.text")->sh_entsize = 16, "(.rela.text) has entries of 16 bytes, not 24")	\
 	ROW(rela_odd, S(".rela.text")->sh_size -= 8, "(.rela.text) has 40 bytes, not a multiple of 24")	\
-	ROW(rela_symbols, S(".rela.text")->sh_link = 6, "(.rela.text) is for symbol table 6, the object's is 5")	\
-	ROW(rela_no_symbols, S(".symtab")->sh_type = SHT_PROGBITS, "(.rela.text) is for symbol table 5, the object's is 0")	\
+	ROW(rela_symbols, S(".rela.text")->sh_link = 6, \
+	    "(.rela.text) is for symbol table 6, the object's is 5") \
+	ROW(rela_no_symbols, S(".symtab")->sh_type = SHT_PROGBITS, \
+	    "(.rela.text) is for symbol table 5, the object's is 0") \
 	ROW(rela_target_outside, S(".rela.text")->sh_info = 4096, "(.rela.text) patches section 4096 of 11")	\
 	ROW(rela_target_at_end, S(".rela.text")->sh_info = 11, "(.rela.text) patches section 11 of 11")	\
-	ROW(rela_target_zeroes, S(".rela.data")->sh_info = 4, "(.rela.data) patches section 4 (.bss), which has no bytes")	\
-	ROW(rela_beyond_section, RELA(".rela.text", 1)->r_offset = 32, "a relocation at byte 32 of the 32-byte section 1 (.text)")	\
-	ROW(rela_offset_wraps, RELA(".rela.text", 1)->r_offset = UINT64_MAX, "a relocation at byte 18446744073709551615")	\
-	ROW(rela_symbol_outside, RELA(".rela.text", 1)->r_info = ELF64_R_INFO(UINT64_C(5), R_X86_64_PC32), "is for symbol 5 of 5") \
-	ROW(rela_symbol_huge, RELA(".rela.text", 1)->r_info = ELF64_R_INFO(UINT64_C(0xffffffff), R_X86_64_PC32), "symbol 4294967295 of 5")
+	ROW(rela_target_zeroes, S(".rela.data")->sh_info = 4, \
+	    "(.rela.data) patches section 4 (.bss), which has no bytes") \
+	ROW(rela_beyond_section, RELA(".rela.text", 1)->r_offset = 32, \
+	    "a relocation at byte 32 of the 32-byte section 1 (.text)") \
+	ROW(rela_offset_wraps, RELA(".rela.text", 1)->r_offset = UINT64_MAX, \
+	    "a relocation at byte 18446744073709551615") \
+	ROW(rela_symbol_outside, RELA(".rela.text", 1)->r_info = ELF64_R_INFO(UINT64_C(5), R_X86_64_PC32), \
+	    "is for symbol 5 of 5") \
+	ROW(rela_symbol_huge, RELA(".rela.text", 1)->r_info = ELF64_R_INFO(UINT64_C(0xffffffff), R_X86_64_PC32), \
+	    "symbol 4294967295 of 5")
 
 #define ROW(name, damage, text) \
 	static void damage_##name(uint8_t *image, size_t *size) { (void)image; (void)size; damage; }
@@ -393,8 +413,6 @@ int main(void)
 {
 	Suite *s = suite_create("elf");
 	TCase *t = tcase_create("elf");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, valid_object_comes_out_as_it_went_in);
@@ -402,7 +420,7 @@ int main(void)
 	tcase_add_test(t, sections_may_reach_the_end);
 	tcase_add_test(t, inactive_section_is_empty);
 	tcase_add_test(t, name_that_two_have_is_nobodys);
-	tcase_add_loop_test(t, one_defect_is_named, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_named, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, truncated_anywhere_is_refused);
 	tcase_add_test(t, ceiling_of_sections);
 	tcase_add_test(t, ceiling_of_symbols);
@@ -410,9 +428,5 @@ int main(void)
 	tcase_add_test(t, ceiling_of_bytes);
 	tcase_add_test(t, close_takes_null);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

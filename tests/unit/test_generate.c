@@ -16,7 +16,9 @@
 #include "dom0-tools/ops/generate.h"
 #include "dom0-tools/ops/interrupt.h"
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 /*
  * Hands out the file `given`, or does what XENGRAFT_FAKE_GEN says; notes what it was asked for. Its last argument is
@@ -32,7 +34,8 @@ static const char script[] =
 	"'') cp $here/given $out ;;\n"
 	"slow) sleep 0.3; cp $here/given $out ;;\n"
 	"headers) echo noise >&2\n"
-	"	echo 'xengraft-gen: no headers for R; on Debian they are in the package linux-headers-R' >&2; exit 1 ;;\n"
+	"	echo 'xengraft-gen: no headers for R; on Debian they are in the package linux-headers-R' >&2; exit 1 "
+	";;\n"
 	"silent) exit 3 ;;\n"
 	"escape) printf 'xengraft-build-image: \\033[31m%02000d\\n' 7 >&2; exit 1 ;;\n"
 	"hang) echo $$ >$here/pid; touch $TMPDIR/half; sleep 100 & wait ;;\n"
@@ -183,8 +186,8 @@ START_TEST(personality_is_made_once_and_found_then)
 	OK(attach);
 	attached();
 	ck_assert_ptr_nonnull(strstr(rig.steps, "find the personality; generate the personality; inspect the guest; "));
-	snprintf(wanted, sizeof(wanted), "generated personality linux-%s 0.1, signed with this host's key and added to ",
-		 FAKE_RELEASE);
+	snprintf(wanted, sizeof(wanted),
+		 "generated personality linux-%s 0.1, signed with this host's key and added to ", FAKE_RELEASE);
 	ck_assert_msg(strstr(rig.notices, wanted) != NULL, "%s", rig.notices);
 	ck_assert_uint_eq(strlen(strstr(rig.notices, "sha256 ") + 7), 64);
 	ck_assert_uint_eq(lines("asked", asked, sizeof(asked)), 1);
@@ -362,7 +365,8 @@ static const struct {
 	{ NULL, "nothing", -ENOENT, "out.o", true },
 	{ NULL, "text", -ENOEXEC, "out.o", true },
 	{ NULL, "link", -ENOEXEC, "out.o", true },
-	{ another_build, "", -ENOEXEC, "of this host is the build ff112233, the guest's is 00112233: a kernel of", true },
+	{ another_build, "", -ENOEXEC, "of this host is the build ff112233, the guest's is 00112233: a kernel of",
+	  true },
 	{ another_release, "", -ENOEXEC, "the generator made one for release 6.1.1-test", true },
 	{ a_driver_instead, "", -ENOEXEC, "the generator made a driver", true },
 };
@@ -498,7 +502,8 @@ END_TEST
 
 static const char *const points[] = {
 	"generate: begun", "generate: made", "generate: staged", "repo add: file written", "repo add: on the disk",
-	"repo add: signatures renamed", "repo add: renamed", "repo add: rows written", "repo add: committed", "generate: added",
+	"repo add: signatures "
+	"renamed", "repo add: renamed", "repo add: rows written", "repo add: committed", "generate: added",
 };
 
 static int attach_in_child(void)
@@ -616,8 +621,6 @@ int main(void)
 {
 	Suite *s = suite_create("generate");
 	TCase *t = tcase_create("generate");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -625,18 +628,15 @@ int main(void)
 	tcase_add_test(t, driver_is_made_once_and_found_then);
 	tcase_add_test(t, dry_run_says_that_it_would);
 	tcase_add_test(t, its_words_go_to_the_details_and_its_litter_away);
-	tcase_add_loop_test(t, refused_and_nothing_added, 0, sizeof(refusals) / sizeof(refusals[0]));
+	tcase_add_loop_test(t, refused_and_nothing_added, 0, XG_ARRAY_SIZE(refusals));
 	tcase_add_test(t, setting_that_is_none_is_an_error);
-	tcase_add_loop_test(t, release_that_is_no_name_is_never_passed_on, 0, sizeof(hostile) / sizeof(hostile[0]));
+	tcase_add_loop_test(t, release_that_is_no_name_is_never_passed_on, 0, XG_ARRAY_SIZE(hostile));
 	tcase_add_test(t, two_at_once_end_with_one);
 	tcase_add_test(t, who_waits_too_long_is_told_to_try_again);
-	tcase_add_loop_test(t, killed_anywhere_nothing_half_made_stays, 0, sizeof(points) / sizeof(points[0]));
-	tcase_add_loop_test(t, failing_anywhere_leaves_the_repository_usable, 0, sizeof(points) / sizeof(points[0]));
+	tcase_add_loop_test(t, killed_anywhere_nothing_half_made_stays, 0, XG_ARRAY_SIZE(points));
+	tcase_add_loop_test(t, failing_anywhere_leaves_the_repository_usable, 0, XG_ARRAY_SIZE(points));
 	tcase_add_test(t, interrupted_it_ends_what_it_started);
 	tcase_add_test(t, killed_while_it_generates);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

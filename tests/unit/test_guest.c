@@ -8,15 +8,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/base/array.h"
 #include "lib/xen/frames.h"
 #include "lib/xen/guest.h"
+#include "tests/lib/run_suite.h"
 
 #define PAGE ((size_t)XG_PAGE_SIZE)
 #define PAGES 16
 
 static struct xg_guest_info info(enum xg_guest_type type)
 {
-	return (struct xg_guest_info){ .domid = 3, .name = "g", .type = type, .vcpus = 2, .pages = PAGES, .uuid = { 9 } };
+	return (struct xg_guest_info){
+		.domid = 3, .name = "g", .type = type, .vcpus = 2, .pages = PAGES, .uuid = { 9 }
+	};
 }
 
 static uint8_t *shared_memory(void)
@@ -287,8 +291,6 @@ int main(void)
 {
 	Suite *s = suite_create("guest");
 	TCase *t = tcase_create("guest");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, scattered_frames_are_the_guests_very_pages);
 	tcase_add_test(t, scattered_frames_of_private_memory_are_written_back);
@@ -297,11 +299,8 @@ int main(void)
 	tcase_add_test(t, an_id_given_anew_is_noticed);
 	tcase_add_test(t, a_domain_that_went_away);
 	tcase_add_test(t, page_tables_of_processors);
-	tcase_add_loop_test(t, frames_become_runs, 0, sizeof(runs) / sizeof(runs[0]));
+	tcase_add_loop_test(t, frames_become_runs, 0, XG_ARRAY_SIZE(runs));
 	tcase_add_test(t, many_frames_become_the_same_set);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -14,7 +14,9 @@
 #include "dom0-tools/inspect/inspect.h"
 #include "dom0-tools/inspect/report.h"
 #include "dom0-tools/inspect/walk.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_linux.h"
+#include "tests/lib/run_suite.h"
 
 #define PAGE ((size_t)XG_PAGE_SIZE)
 
@@ -58,7 +60,7 @@ static const struct fake_linux_spec layouts[] = {
 	{ .type = XG_GUEST_PVH, .asks_no_cpu = true, .five_levels = true, .kaslr = 0x29a00000 },
 };
 
-#define LAYOUTS ((int)(sizeof(layouts) / sizeof(layouts[0])))
+#define LAYOUTS ((int)XG_ARRAY_SIZE(layouts))
 
 static void check_os(const struct fake_linux *f, const struct xg_os *os)
 {
@@ -116,7 +118,7 @@ static void check_look_up(struct fake_linux *f, struct xg_kernel *k)
 	const char *const names[] = { "printk", "init_once", "nowhere", fake_linux_long_name, "printk", "_text", "" };
 	struct xg_err err = XG_ERR_NONE;
 
-	ck_assert_int_eq(xg_kernel_look_up(k, names, sizeof(names) / sizeof(names[0]), &err), 0);
+	ck_assert_int_eq(xg_kernel_look_up(k, names, XG_ARRAY_SIZE(names), &err), 0);
 	check_symbols(f, k);
 	ck_assert_int_eq(xg_kernel_look_up(k, again, 1, &err), 0);
 	check_symbols(f, k);
@@ -230,7 +232,8 @@ START_TEST(a_processor_in_user_mode_under_pti)
 	/* An even frame is nobody's user half. */
 	user.root = fake_linux_frame(f, FAKE_LINUX_FREE);
 	xg_guest_fake_paging(f->guest, &user);
-	must_refuse(f, ENOENT, "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
+	must_refuse(f, ENOENT,
+		    "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
 		    "or still booting");
 	fake_linux_free(f);
 }
@@ -259,7 +262,8 @@ START_TEST(processors_that_do_not_run_yet)
 
 	f->guest->ops = &ops;
 	ops.cpu_paging = paging_not_yet;
-	must_refuse(f, ENOENT, "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
+	must_refuse(f, ENOENT,
+		    "no known kernel found in guest 'fake': none of its processors runs one, it is another system "
 		    "or still booting");
 	/* One vCPU is known at the start; the fake has as many as it is asked for once there are more. */
 	ops.cpu_paging = paging_of_the_third;
@@ -303,7 +307,8 @@ START_TEST(an_empty_guest_has_no_kernel)
 	struct fake_linux *f = fake_linux_new(&layouts[9], NULL);
 
 	memset(f->memory, 0, FAKE_LINUX_PAGES * PAGE);
-	must_refuse(f, ENOENT, "no known kernel found in 2,048 pages of guest 'fake': it is another system or still booting");
+	must_refuse(f, ENOENT,
+		    "no known kernel found in 2,048 pages of guest 'fake': it is another system or still booting");
 	fake_linux_free(f);
 }
 END_TEST
@@ -666,23 +671,29 @@ static void tables_absent(struct fake_linux *f)
 
 static const struct defect defects[] = {
 	{ "VMCOREINFO not complete", text_cut, ENOENT, ONE "VMCOREINFO has no NUMBER(phys_base)", PVH },
-	{ "VMCOREINFO cut in a line", text_cut_in_line, ENOENT, ONE "VMCOREINFO ends in the middle of a line: KERNE", PVH },
+	{ "VMCOREINFO cut in a line", text_cut_in_line, ENOENT, ONE "VMCOREINFO ends in the middle of a line: KERNE",
+	  PVH },
 	{ "VMCOREINFO without an end", text_no_end, ENOENT, ONE "VMCOREINFO ends in the middle of a line: aaa", PVH },
 	{ "a line without =", text_no_equals, ENOENT, ONE "VMCOREINFO has a line without '=': PAGESIZE 4096", PVH },
 	{ "another page size", text_page_size, ENOENT, ONE "VMCOREINFO says PAGESIZE=65536", PVH },
 	{ "a line twice", text_twice, ENOENT, ONE "VMCOREINFO says PAGESIZE twice", PVH },
-	{ "control characters in the release", text_release, ENOENT, ONE "VMCOREINFO says OSRELEASE=6.1.0-?[2Jtest", PVH },
+	{ "control characters in the release", text_release, ENOENT, ONE "VMCOREINFO says OSRELEASE=6.1.0-?[2Jtest",
+	  PVH },
 	{ "a release of 84 letters", text_release_long, ENOENT, ONE "VMCOREINFO says OSRELEASE=666", PVH },
 	{ "a build-id that is none", text_build_id, ENOENT, ONE "VMCOREINFO says BUILD-ID=001x", PVH },
-	{ "page tables in user space", text_root_in_user_space, ENOENT, ONE "VMCOREINFO says SYMBOL(swapper_pg_dir)=7fff", PVH },
-	{ "names in the direct map", text_names_in_direct_map, ENOENT, ONE "VMCOREINFO says SYMBOL(kallsyms_names)=ffff8880", PVH },
+	{ "page tables in user space", text_root_in_user_space, ENOENT,
+	  ONE "VMCOREINFO says SYMBOL(swapper_pg_dir)=7fff", PVH },
+	{ "names in the direct map", text_names_in_direct_map, ENOENT,
+	  ONE "VMCOREINFO says SYMBOL(kallsyms_names)=ffff8880", PVH },
 	{ "a number of 65 bits", text_number_overflows, ENOENT, ONE "VMCOREINFO says KERNELOFFSET=1000", PVH },
 	{ "an odd KASLR offset", text_offset_odd, ENOENT, ONE "VMCOREINFO says KERNELOFFSET=123", PVH },
 	{ "neither 4 nor 5 levels", text_levels, ENOENT, ONE "VMCOREINFO says NUMBER(pgtable_l5_enabled)=2", PVH },
 	{ "levels that are not the processor's", text_levels_lie, ENOENT,
 	  ONE "it claims page tables of 5 levels, the processor's have 4", PVH },
-	{ "an unaligned root", text_phys_base_unaligned, ENOENT, ONE "VMCOREINFO puts the page tables at 0x60200a", PVH },
-	{ "a root beyond 52 bits", text_phys_base_far, ENOENT, ONE "VMCOREINFO puts the page tables at 0x1000000", PVH },
+	{ "an unaligned root", text_phys_base_unaligned, ENOENT, ONE "VMCOREINFO puts the page tables at 0x60200a",
+	  PVH },
+	{ "a root beyond 52 bits", text_phys_base_far, ENOENT, ONE "VMCOREINFO puts the page tables at 0x1000000",
+	  PVH },
 	{ "a root that is not the processor's", text_phys_base_lies, ENOENT,
 	  ONE "it puts the page tables at frame 0x603, the processor has them at 0x602", PVH },
 	{ "one part of kallsyms missing", text_one_kallsyms, ENOENT,
@@ -708,9 +719,11 @@ static const struct defect defects[] = {
 	{ "a length of three bytes", names_three_byte_length, ENOTSUP,
 	  "kallsyms entry 0 has a length that is not written as kernels do", PVH },
 	{ "a name of 2,288 letters", names_spell_too_much, ENOTSUP, "kallsyms entry 0 spells 2288 characters", PVH },
-	{ "a base outside the kernel", base_outside, ENOTSUP, "kallsyms_relative_base is 0, which is outside the kernel", PVH },
+	{ "a base outside the kernel", base_outside, ENOTSUP,
+	  "kallsyms_relative_base is 0, which is outside the kernel", PVH },
 	{ "a base that is moved", base_moved, ENOTSUP, "kallsyms puts _stext,", PVH },
-	{ "addresses not sorted", offsets_not_sorted, ENOTSUP, "kallsyms entry 7 lies at 0xffffffff81000020, below the one before it", PVH },
+	{ "addresses not sorted", offsets_not_sorted, ENOTSUP,
+	  "kallsyms entry 7 lies at 0xffffffff81000020, below the one before it", PVH },
 	{ "offsets that are not mapped", offsets_unmapped, ENOENT, "cannot read kallsyms_offsets", PVH },
 	{ "functions only", names_without_data, ENOTSUP,
 	  "kallsyms does not list init_uts_ns: without CONFIG_KALLSYMS_ALL it has functions only", PVH },
@@ -807,7 +820,8 @@ END_TEST
 START_TEST(two_whole_kernels)
 {
 	struct xg_guest_info info = { .name = "two", .type = XG_GUEST_PVH, .vcpus = 1, .pages = 2 * FAKE_LINUX_PAGES };
-	uint8_t *memory = mmap(NULL, 2 * FAKE_LINUX_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory =
+		mmap(NULL, 2 * FAKE_LINUX_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct fake_linux_spec a = { .type = XG_GUEST_PVH, .release = "6.6.6-forged" };
 	struct fake_linux_spec b = { .type = XG_GUEST_PVH, .first = FAKE_LINUX_PAGES };
 	struct fake_linux *forged = fake_linux_new(&a, memory);
@@ -818,7 +832,8 @@ START_TEST(two_whole_kernels)
 	struct xg_kernel *k = NULL;
 
 	ck_assert_int_eq(xg_kernel_open(g, &k, &err), -ENOTUNIQ);
-	ck_assert_str_eq(err.text, "frames 0x12c and 0x92c of guest 'two' both hold what could be its kernel: one is forged");
+	ck_assert_str_eq(err.text,
+			 "frames 0x12c and 0x92c of guest 'two' both hold what could be its kernel: one is forged");
 	xg_guest_fake_paging(g, &paging);
 	ck_assert_msg(xg_kernel_open(g, &k, &err) == 0, "%s", err.text);
 	ck_assert_str_eq(xg_kernel_os(k)->release, "6.1.0-test");
@@ -934,7 +949,8 @@ START_TEST(map_calls_that_fail)
 		err = (struct xg_err)XG_ERR_NONE;
 		xg_guest_fake_fail_map(f->guest, n);
 		rc = xg_kernel_open(f->guest, &k, &err);
-		ck_assert_msg(rc == 0 || (rc == -ENOMEM && err.code == ENOMEM && *err.text), "call %u: %d, %s", n, rc, err.text);
+		ck_assert_msg(rc == 0 || (rc == -ENOMEM && err.code == ENOMEM && *err.text), "call %u: %d, %s", n, rc,
+			      err.text);
 		ck_assert_uint_eq(xg_guest_fake_mapped(f->guest), 0);
 	}
 	ck_assert_int_eq(rc, 0);
@@ -951,8 +967,8 @@ static const struct xg_guest_ops *fake_ops;
 static unsigned int asked_for_not_ours;
 static int not_ours_says;
 
-static int map_but_one(struct xg_guest *g, const struct gfn *frames, size_t count, enum xg_prot prot, int *errors, void **ret,
-		       struct xg_err *err)
+static int map_but_one(struct xg_guest *g, const struct gfn *frames, size_t count, enum xg_prot prot, int *errors,
+		       void **ret, struct xg_err *err)
 {
 	size_t i;
 
@@ -1005,7 +1021,8 @@ END_TEST
 
 /* ---- The report ----------------------------------------------------------------------------------------------- */
 
-static char *printed(int (*print)(FILE *, const struct xg_guest_info *, const struct xg_os *, const char *, struct xg_err *),
+static char *printed(int (*print)(FILE *, const struct xg_guest_info *, const struct xg_os *, const char *,
+				  struct xg_err *),
 		     const char *personality)
 {
 	struct fake_linux_spec spec = { .type = XG_GUEST_PVH, .five_levels = true, .kaslr = 0x29a00000 };
@@ -1046,7 +1063,8 @@ END_TEST
 START_TEST(report_as_json)
 {
 	char *text = printed(xg_report_json, NULL);
-	json_t *report = json_loads(text, 0, NULL), *guest = json_object_get(report, "guest"), *os = json_object_get(report, "os");
+	json_t *report = json_loads(text, 0, NULL), *guest = json_object_get(report, "guest"),
+	       *os = json_object_get(report, "os");
 
 	ck_assert_str_eq(json_string_value(json_object_get(guest, "type")), "pvh");
 	ck_assert_str_eq(json_string_value(json_object_get(guest, "uuid")), "01020300-0000-0000-0000-000000000000");
@@ -1071,8 +1089,6 @@ int main(void)
 {
 	Suite *s = suite_create("inspect");
 	TCase *t = tcase_create("inspect");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, every_layout_comes_out_as_it_is, 0, LAYOUTS);
@@ -1084,7 +1100,7 @@ int main(void)
 	tcase_add_test(t, an_empty_guest_has_no_kernel);
 	tcase_add_test(t, holes_are_stepped_over);
 	tcase_add_test(t, an_id_that_is_another_domains_now);
-	tcase_add_loop_test(t, one_defect_is_refused, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_refused, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, any_table_ends_the_walk);
 	tcase_add_loop_test(t, a_forged_page_is_not_taken, 0, 4);
 	tcase_add_test(t, a_copy_of_the_page_does_not_matter);
@@ -1094,12 +1110,9 @@ int main(void)
 	tcase_add_test(t, a_write_is_whole_or_not_at_all);
 	tcase_add_test(t, a_changed_mapping_is_seen);
 	tcase_add_loop_test(t, map_calls_that_fail, 0, LAYOUTS);
-	tcase_add_loop_test(t, pointers_into_what_is_not_the_guests, 0, sizeof(not_ours) / sizeof(not_ours[0]));
+	tcase_add_loop_test(t, pointers_into_what_is_not_the_guests, 0, XG_ARRAY_SIZE(not_ours));
 	tcase_add_test(t, report_as_text);
 	tcase_add_test(t, report_as_json);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "dom0-tools/inspect/inspect.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_bare.h"
 #include "tests/lib/fault.h"
+#include "tests/lib/run_suite.h"
 
 static struct fake_bare bare;
 
@@ -217,16 +219,11 @@ int main(void)
 {
 	Suite *s = suite_create("inspect_bare");
 	TCase *t = tcase_create("inspect_bare");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, it_comes_out_as_it_is);
-	tcase_add_loop_test(t, one_defect_is_refused, 0, sizeof(defects) / sizeof(defects[0]));
+	tcase_add_loop_test(t, one_defect_is_refused, 0, XG_ARRAY_SIZE(defects));
 	tcase_add_test(t, each_allocation_fails_once);
 	tcase_add_test(t, map_calls_that_fail);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Grants that stay (guest-stubs/linux/kept.c, grants.c): the table against a plain list, and what the personality makes of
- * it, in a kernel made of a few functions here and a backend that maps, keeps and drops as it likes.
+ * Grants that stay (guest-stubs/linux/kept.c, grants.c): the table against a plain list, and what the personality makes
+ * of it, in a kernel made of a few functions here and a backend that maps, keeps and drops as it likes.
  */
 #include <check.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 
 #include "guest-stubs/abi/xengraft_abi.h"
 #include "guest-stubs/linux/kept.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- The kernel, as far as grants.c sees it ------------------------------------------------------------------- */
 
@@ -445,8 +446,6 @@ int main(void)
 {
 	Suite *s = suite_create("kept grants");
 	TCase *t = tcase_create("kept");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, page_that_is_used_again_has_its_reference);
@@ -461,8 +460,5 @@ int main(void)
 	tcase_add_test(t, nothing_is_lost_over_many_requests);
 	tcase_add_test(t, table_is_as_good_as_a_list);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/elf_builder.h"
+#include "tests/lib/run_suite.h"
 
 XG_DEFINE_AUTO(struct xg_elf, xg_elf_close)
 
@@ -47,7 +49,7 @@ static int lookup(void *ctx, const char *name, struct gva *ret, struct xg_err *e
 	asked->times++;
 	if (strcmp(name, "silent") == 0)
 		return -ENOTUNIQ;	/* a resolver that gives no text */
-	for (i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++)
+	for (i = 0; i < XG_ARRAY_SIZE(kernel); i++)
 		if (strcmp(kernel[i].name, name) == 0) {
 			*ret = XG_GVA(kernel[i].at);
 			return 0;
@@ -335,10 +337,12 @@ static const struct {
 	{ R_X86_64_PC32, "printk", INT64_C(0x3f9899b7) - 0x80000000, 8, ENOEXEC, "is out of reach" },
 	{ R_X86_64_PC32, "printk", INT64_C(0x3f9899b8) + 0x80000000, 8, ENOEXEC, "is out of reach" },
 	{ R_X86_64_PLT32, "direct_map", -4, 8, ENOEXEC, "relocation R_X86_64_PLT32 at .text+0x8: direct_map" },
-	{ R_X86_64_64, "printk", 0, 25, ENOEXEC, "relocation R_X86_64_64 at .text+0x19 ends past the section's 32 bytes" },
+	{ R_X86_64_64, "printk", 0, 25, ENOEXEC,
+	  "relocation R_X86_64_64 at .text+0x19 ends past the section's 32 bytes" },
 	{ R_X86_64_PC32, "printk", 0, 29, ENOEXEC, "at .text+0x1d ends past the section's 32 bytes" },
 	{ R_X86_64_PC32, "printk", -4, 7, ENOEXEC, "at .text+0x7 (printk) patches bytes that are not zero" },
-	{ R_X86_64_GOTPCREL, "printk", -4, 8, ENOTSUP, "relocation R_X86_64_GOTPCREL at .text+0x8 (printk) is not supported" },
+	{ R_X86_64_GOTPCREL, "printk", -4, 8, ENOTSUP,
+	  "relocation R_X86_64_GOTPCREL at .text+0x8 (printk) is not supported" },
 	{ R_X86_64_REX_GOTPCRELX, "printk", -4, 8, ENOTSUP, "R_X86_64_REX_GOTPCRELX" },
 	{ R_X86_64_16, "printk", 0, 8, ENOTSUP, "R_X86_64_16" },
 	{ R_X86_64_TPOFF32, "printk", 0, 8, ENOTSUP, "relocation of type 23 at .text+0x8 (printk) is not supported" },
@@ -507,7 +511,8 @@ START_TEST(return_goes_where_the_kernel_chose)
 	size_t n = returns[_i].opcode_size;
 	int32_t rel;
 
-	open_object(branch_object(returns[_i].opcode, n, "__x86_return_thunk", _i % 2 ? R_X86_64_PLT32 : R_X86_64_PC32));
+	open_object(branch_object(returns[_i].opcode, n, "__x86_return_thunk",
+				  _i % 2 ? R_X86_64_PLT32 : R_X86_64_PC32));
 	bench.resolver.return_thunk = XG_GVA(returns[_i].choice);
 	if (returns[_i].refused) {
 		link_fails(ENOTSUP, returns[_i].refused);
@@ -651,7 +656,8 @@ static const struct {
 	{ ".data..percpu", SHF_WRITE, "section .data..percpu is refused: per-CPU variables" },
 	{ ".data..percpu..shared_aligned", SHF_WRITE, "section .data..percpu..shared_aligned is refused" },
 	{ ".init.text", SHF_EXECINSTR, "section .init.text is refused: nobody would run it" },
-	{ ".init.data", SHF_WRITE, "section .init.data is refused" }, { ".exit.text", SHF_EXECINSTR, "section .exit.text" },
+	{ ".init.data", SHF_WRITE, "section .init.data is refused" },
+	{ ".exit.text", SHF_EXECINSTR, "section .exit.text" },
 	{ ".initcall6.init", 0, "section .initcall6.init is refused" },
 	{ ".init_array", SHF_WRITE, "section .init_array is refused: constructors would not run" },
 	{ ".ctors", SHF_WRITE, "section .ctors is refused" }, { ".fini_array.5", SHF_WRITE, "section .fini_array.5" },
@@ -693,8 +699,8 @@ START_TEST(section_passes_when_empty_or_not_loaded)
 {
 	struct elfb *b = elfb_new();
 
-	section(b, section_rows[_i].name, section_rows[_i].flags & ~(uint64_t)(SHF_EXECINSTR | SHF_TLS | SHF_COMPRESSED),
-		1, 0);
+	section(b, section_rows[_i].name,
+		section_rows[_i].flags & ~(uint64_t)(SHF_EXECINSTR | SHF_TLS | SHF_COMPRESSED), 1, 0);
 	elfb_section(b, section_rows[_i].name, SHT_PROGBITS, 0, 1, ones, 8);
 	open_object(b);
 	link_ok();
@@ -706,7 +712,8 @@ static const struct {
 	uint64_t flags;
 	bool text;
 } loaded[] = {
-	{ ".text", SHF_EXECINSTR, true }, { ".text.unlikely", SHF_EXECINSTR, true }, { ".text..x", SHF_EXECINSTR, true },
+	{ ".text", SHF_EXECINSTR, true }, { ".text.unlikely", SHF_EXECINSTR, true },
+	{ ".text..x", SHF_EXECINSTR, true },
 	{ ".noinstr.text", SHF_EXECINSTR, true }, { ".sched.text", SHF_EXECINSTR, true }, { ".rodata", 0, true },
 	{ ".rodata.cst16", SHF_MERGE, true }, { ".rodata", SHF_WRITE, false }, { ".data", SHF_WRITE, false },
 	{ ".data.once", SHF_WRITE, false }, { ".data..once", SHF_WRITE, false }, { ".data.rel.ro", SHF_WRITE, false },
@@ -766,14 +773,10 @@ START_TEST(layout_of_many_gigabytes_does_not_fit)
 }
 END_TEST
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("link");
 	TCase *t = tcase_create("link");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -783,31 +786,27 @@ int main(void)
 	tcase_add_test(t, parts_may_fit_exactly);
 	tcase_add_test(t, parts_must_suit_the_alignment);
 	tcase_add_test(t, symbols_that_have_no_address);
-	tcase_add_loop_test(t, relocation_writes, 0, COUNT(computed));
-	tcase_add_loop_test(t, relocation_is_refused, 0, COUNT(refused_relocations));
+	tcase_add_loop_test(t, relocation_writes, 0, XG_ARRAY_SIZE(computed));
+	tcase_add_loop_test(t, relocation_is_refused, 0, XG_ARRAY_SIZE(refused_relocations));
 	tcase_add_test(t, two_relocations_of_the_same_bytes);
 	tcase_add_test(t, relocation_without_a_symbol);
 	tcase_add_test(t, own_symbols_are_found);
-	tcase_add_loop_test(t, symbol_is_refused_where_it_is_used, 0, COUNT(refused_symbols));
+	tcase_add_loop_test(t, symbol_is_refused_where_it_is_used, 0, XG_ARRAY_SIZE(refused_symbols));
 	tcase_add_test(t, nothing_may_be_imported_without_a_resolver);
 	tcase_add_test(t, imports_are_asked_for_once);
 	tcase_add_test(t, symbol_in_a_section_that_is_not_loaded);
-	tcase_add_loop_test(t, return_goes_where_the_kernel_chose, 0, COUNT(returns));
-	tcase_add_loop_test(t, return_thunk_as_data_is_refused, 0, COUNT(no_jumps));
+	tcase_add_loop_test(t, return_goes_where_the_kernel_chose, 0, XG_ARRAY_SIZE(returns));
+	tcase_add_loop_test(t, return_thunk_as_data_is_refused, 0, XG_ARRAY_SIZE(no_jumps));
 	tcase_add_test(t, return_at_the_very_start);
 	tcase_add_test(t, return_thunk_at_the_very_start);
 	tcase_add_test(t, own_function_of_the_thunks_name_is_no_thunk);
 	tcase_add_test(t, tracing_call_becomes_a_nop);
-	tcase_add_loop_test(t, section_is_ignored_or_refused, 0, COUNT(section_rows));
-	tcase_add_loop_test(t, section_passes_when_empty_or_not_loaded, 0, COUNT(section_rows));
-	tcase_add_loop_test(t, section_is_loaded, 0, COUNT(loaded));
+	tcase_add_loop_test(t, section_is_ignored_or_refused, 0, XG_ARRAY_SIZE(section_rows));
+	tcase_add_loop_test(t, section_passes_when_empty_or_not_loaded, 0, XG_ARRAY_SIZE(section_rows));
+	tcase_add_loop_test(t, section_is_loaded, 0, XG_ARRAY_SIZE(loaded));
 	tcase_add_test(t, loaded_section_of_an_odd_type);
 	tcase_add_test(t, zeroes_in_the_text_part);
 	tcase_add_test(t, layout_of_many_gigabytes_does_not_fit);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

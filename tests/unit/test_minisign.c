@@ -11,7 +11,9 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/keyring.h"
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 /* minisign 0.11: -G -W; then -S -l (legacy) and -S over the bytes "xengraft\n". */
 static const char public_key[] =
@@ -159,7 +161,8 @@ START_TEST(what_stands_between_is_bounded)
 	struct xg_signature sig;
 
 	ck_assert(!xg_signature_parse(U B64_74 "\n" T B64_64, strlen(U B64_74 "\n" T B64_64), &sig, &err));
-	ck_assert(!xg_signature_parse(U B64_74 "\r\n" T B64_64 "\r\n", strlen(U B64_74 "\r\n" T B64_64 "\r\n"), &sig, &err));
+	ck_assert(!xg_signature_parse(U B64_74 "\r\n" T B64_64 "\r\n", strlen(U B64_74 "\r\n" T B64_64 "\r\n"), &sig,
+				      &err));
 	memset(text, 'x', sizeof(text));
 	ck_assert_int_eq(xg_signature_parse(text, XG_MINISIGN_MAX + 1, &sig, &err), -EBADMSG);
 	ck_assert_ptr_nonnull(strstr(err.text, "of 10241 bytes, at most 10240"));
@@ -192,7 +195,8 @@ static const struct {
 	{ "keys.d/x.pub", "anything\n", 0644, -EBADMSG, "x.pub: line 1 of the public key" },
 	{ "keys.d/x.pub", public_key, 0666, -EPERM, "x.pub may be written by others than root" },
 	{ "keys.d/x.pub", public_key, 0664, -EPERM, "x.pub may be written by others than root" },
-	{ "revoked", "# nothing\n\nkey 0123456789ABCDEF  lost  \nimage " REPO_BUILD "012345670123456701234567 bad\n", 0644, 0, "" },
+	{ "revoked", "# nothing\n\nkey 0123456789ABCDEF  lost  \nimage " REPO_BUILD "012345670123456701234567 bad\n",
+	  0644, 0, "" },
 	{ "revoked", "key 0123456789abcdef\n", 0644, -EINVAL, "revoked:1: expected" },
 	{ "revoked", "# x\nimage 0123\n", 0644, -EINVAL, "revoked:2: expected" },
 	{ "revoked", "driver x\n", 0644, -EINVAL, "revoked:1: expected" },
@@ -252,22 +256,17 @@ int main(void)
 {
 	Suite *s = suite_create("minisign");
 	TCase *t = tcase_create("minisign"), *k = tcase_create("keyring");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, what_minisign_signed_is_right, 0, 2);
 	tcase_add_test(t, each_bit_counts);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, what_is_signed_can_be_read, 0, 2);
-	tcase_add_loop_test(t, broken_signature_is_refused, 0, sizeof(broken) / sizeof(broken[0]));
+	tcase_add_loop_test(t, broken_signature_is_refused, 0, XG_ARRAY_SIZE(broken));
 	tcase_add_test(t, what_stands_between_is_bounded);
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(k, repo_rig_setup, repo_rig_teardown);
-	tcase_add_loop_test(k, configuration_is_believed_or_named, 0, sizeof(keyrings) / sizeof(keyrings[0]));
+	tcase_add_loop_test(k, configuration_is_believed_or_named, 0, XG_ARRAY_SIZE(keyrings));
 	tcase_add_test(k, revoked_is_remembered);
 	suite_add_tcase(s, k);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "hotswap/link.h"
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "tests/lib/elf_builder.h"
+#include "tests/lib/run_suite.h"
 
 XG_DEFINE_AUTO(struct xg_elf, xg_elf_close)
 
@@ -92,7 +94,8 @@ START_TEST(ranges)
 	ck_assert(!xg_note_fits_release(&n, "6.13"));
 	ck_assert(!xg_note_fits_release(&n, "5.10.0"));
 	ck_assert(xg_note_fits_build(&n, "") && xg_note_fits_build(&n, "00"));
-	ck_assert(xg_note_fits_abi(&n, 1) && xg_note_fits_abi(&n, 3) && !xg_note_fits_abi(&n, 4) && !xg_note_fits_abi(&n, 0));
+	ck_assert(xg_note_fits_abi(&n, 1) && xg_note_fits_abi(&n, 3) && !xg_note_fits_abi(&n, 4) &&
+		  !xg_note_fits_abi(&n, 0));
 	ck_assert_msg(read_note(PERSONALITY, &n, &err) == 0, "%s", err.text);
 	ck_assert_uint_eq(n.abi_last, 1);
 	ck_assert(xg_note_fits_release(&n, "6.1.0-56-amd64") && !xg_note_fits_release(&n, "6.1.0-56-amd64x"));
@@ -252,10 +255,13 @@ static uint32_t *words_of(uint8_t *image)
 
 #define ROWS								\
 	ROW(renamed, elfb_section_header(image, ".note.xengraft")->sh_name += 1, "no section .note.xengraft")	\
-	ROW(no_note, elfb_section_header(image, ".note.xengraft")->sh_type = SHT_PROGBITS, "has type 1, not a note")	\
-	ROW(header_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 11, "the note's 11 bytes are too few")	\
+	ROW(no_note, elfb_section_header(image, ".note.xengraft")->sh_type = SHT_PROGBITS, \
+	    "has type 1, not a note") \
+	ROW(header_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 11, \
+	    "the note's 11 bytes are too few") \
 	ROW(empty, elfb_section_header(image, ".note.xengraft")->sh_size = 0, "the note's 0 bytes are too few")	\
-	ROW(name_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 20, "the note's name is not xengraft")	\
+	ROW(name_cut, elfb_section_header(image, ".note.xengraft")->sh_size = 20, \
+	    "the note's name is not xengraft") \
 	ROW(name_size, words_of(image)[0] = 8, "the note's name has 8 bytes, not 9")	\
 	ROW(name_size_wraps, words_of(image)[0] = UINT32_MAX, "the note's name has 4294967295 bytes")	\
 	ROW(name, ((char *)words_of(image))[12] = 'X', "the note's name is not xengraft")	\
@@ -317,8 +323,6 @@ int main(void)
 {
 	Suite *s = suite_create("note");
 	TCase *t = tcase_create("note");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, driver_says_what_it_is);
 	tcase_add_test(t, personality_says_what_it_is);
@@ -326,14 +330,10 @@ int main(void)
 	tcase_add_test(t, any_length_will_do);
 	tcase_add_test(t, limits_may_be_reached);
 	tcase_add_test(t, unknown_keys_are_ignored_empty_ones_mean_any);
-	tcase_add_loop_test(t, line_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(t, line_is_refused, 0, XG_ARRAY_SIZE(refused));
 	tcase_add_test(t, too_many_lines);
-	tcase_add_loop_test(t, note_is_refused, 0, sizeof(damaged) / sizeof(damaged[0]));
+	tcase_add_loop_test(t, note_is_refused, 0, XG_ARRAY_SIZE(damaged));
 	tcase_add_test(t, one_note_section_of_bounded_size);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

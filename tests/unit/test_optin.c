@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "hotswap/optin.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 START_TEST(word_of_the_module_is_understood)
 {
@@ -59,14 +61,9 @@ int main(void)
 {
 	Suite *s = suite_create("optin");
 	TCase *t = tcase_create("optin");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, word_of_the_module_is_understood);
-	tcase_add_loop_test(t, other_words_are_refused, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, other_words_are_refused, 0, XG_ARRAY_SIZE(bad));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "dom0-tools/ops/policy.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define UUID "00112233-4455-6677-8899-aabbccddeeff"
 
@@ -119,19 +121,15 @@ int main(void)
 {
 	Suite *s = suite_create("policy");
 	TCase *t = tcase_create("policy");
-	SRunner *r = srunner_create(s);
 	int failed;
 
 	close(mkstemp(path));
-	tcase_add_loop_test(t, first_line_that_fits_decides, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, first_line_that_fits_decides, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, line_too_long_denies);
 	tcase_add_test(t, without_a_file_all_are_allowed);
 	tcase_add_test(t, file_that_cannot_be_read_denies);
 	suite_add_tcase(s, t);
-	srunner_set_fork_status(r, CK_NOFORK);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = run_suite_how(s, CK_NOFORK);
 	unlink(path);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dom0-tools/ops/sweep.c and reconnect.c on a fake host: what stays on record of a guest that is away, what is believed of
- * one that is back, and that its disk gets a backend again.
+ * dom0-tools/ops/sweep.c and reconnect.c on a fake host: what stays on record of a guest that is away, what is believed
+ * of one that is back, and that its disk gets a backend again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 /* One disk has no backend, and gets one. */
 static int reconnect(struct xg_err *err)
@@ -68,7 +69,8 @@ START_TEST(restored_guest_gets_its_disk_back)
 	ck_assert_uint_eq(done.history.replayed, 32);
 	ck_assert_str_eq(done.history.to.digest, done.history.from.digest);
 	ck_assert_int_eq(half(), 1);
-	ck_assert_str_eq(node("/local/domain/0/backend/xengraft-vbd-b/9/51728/frontend"), "/local/domain/9/xengraft/vbd-b/51728");
+	ck_assert_str_eq(node("/local/domain/0/backend/xengraft-vbd-b/9/51728/frontend"),
+			 "/local/domain/9/xengraft/vbd-b/51728");
 	ck_assert_str_eq(node("/local/domain/9/drivers/65534"), "xengraft linux-" FAKE_RELEASE " 0.1");
 	ck_assert_int_eq(rig_ask("SELECT count(*) FROM guest WHERE domid = 9"), 1);
 	ck_assert_int_gt(rig_ask("SELECT count(*) FROM frame"), 12);
@@ -228,7 +230,8 @@ START_TEST(guest_that_is_worked_on_is_not_swept)
 	int fd;
 
 	OK(attach);
-	snprintf(path, sizeof(path), "%s/%s.lock", rig.dir, node("/local/domain/0/backend/xengraft-vbd/7/51728/domain-uuid"));
+	snprintf(path, sizeof(path), "%s/%s.lock", rig.dir,
+		 node("/local/domain/0/backend/xengraft-vbd/7/51728/domain-uuid"));
 	fd = open(path, O_RDWR | O_CREAT, 0600);
 	ck_assert(fd >= 0 && !flock(fd, LOCK_EX));
 	fake_host->gone = true;
@@ -266,9 +269,10 @@ static void copies(int from, int count)
 	int i;
 
 	for (i = from; i < from + count; i++) {
-		snprintf(sql, sizeof(sql), "INSERT INTO guest SELECT 'copy-%03d', domid, name, os, release, build_id, arch, vmcoreinfo,"
-			 " vmcoreinfo_bytes, root, levels, phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest,"
-			 " version, data_va, module, boot, %d FROM guest LIMIT 1", i, i);
+		snprintf(sql, sizeof(sql), "INSERT INTO guest SELECT 'copy-%03d', domid, name, os, release, build_id,"
+			 " arch, vmcoreinfo, vmcoreinfo_bytes, root, levels, phys_base, kaslr_offset, symbols, va,"
+			 " text_pages, data_pages, digest, version, data_va, module, boot, %d FROM guest LIMIT 1",
+			 i, i);
 		(void)rig_ask(sql);
 	}
 }
@@ -278,8 +282,9 @@ START_TEST(guest_that_is_away_has_no_target)
 {
 	OK(attach);
 	copies(1, 1);
-	(void)rig_ask("INSERT INTO device SELECT 'copy-001', devid, vdev, target, mode, read_only, va, text_pages, data_pages,"
-		      " entry, digest, driver, version, state, since, data_va, half, wish, shared FROM device");
+	(void)rig_ask("INSERT INTO device SELECT 'copy-001', devid, vdev, target, mode, read_only, va, text_pages,"
+		      " data_pages, entry, digest, driver, version, state, since, data_va, half, wish, shared"
+		      " FROM device");
 	OK(detach);
 	OK(attach);
 	ck_assert_int_eq(rig_ask("SELECT count(*) FROM device"), 2);
@@ -320,8 +325,10 @@ START_TEST(guest_that_is_away_is_forgotten_by_name_or_uuid)
 	OK(forget);
 	forgotten = "fake";
 	OK(forget);
-	ck_assert_int_eq(rig_ask("SELECT (SELECT count(*) FROM guest) + (SELECT count(*) FROM device) + (SELECT count(*) FROM frame)"),
-			 0);
+	ck_assert_int_eq(
+		rig_ask("SELECT (SELECT count(*) FROM guest) + (SELECT count(*) FROM device) +"
+			" (SELECT count(*) FROM frame)"),
+		0);
 	reap();
 }
 END_TEST
@@ -345,8 +352,6 @@ int main(void)
 {
 	Suite *s = suite_create("reconnect");
 	TCase *t = tcase_create("reconnect");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -366,9 +371,5 @@ int main(void)
 	tcase_add_test(t, guest_that_is_away_is_forgotten_by_name_or_uuid);
 	tcase_add_test(t, so_many_that_are_away_are_kept);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -11,7 +11,9 @@
 
 #include "driver-repo/file.h"
 #include "driver-repo/remote/registry.h"
+#include "lib/base/array.h"
 #include "tests/lib/fake_registry.h"
+#include "tests/lib/run_suite.h"
 
 static char dir[64], log_path[100], part_path[200];
 static char bytes[6000 + 1];
@@ -29,7 +31,9 @@ static void setup(void)
 	xg_oci_describe(bytes, sizeof(bytes) - 1, "", &blob);
 	snprintf(log_path, sizeof(log_path), "%s/log", dir);
 	snprintf(part_path, sizeof(part_path), "%s/part-%s", dir, blob.digest);
-	fake = (struct fake_registry){ .blob = bytes, .manifest = "{\"schemaVersion\":2,\"manifests\":[]}", .log = log_path };
+	fake = (struct fake_registry){ .blob = bytes,
+				       .manifest = "{\"schemaVersion\":2,\"manifests\":[]}",
+				       .log = log_path };
 	strcpy(fake.blob_digest, blob.digest);
 	setenv("HOME", dir, 1);
 	unsetenv("XDG_RUNTIME_DIR");
@@ -238,8 +242,6 @@ int main(void)
 {
 	Suite *s = suite_create("registry");
 	TCase *t = tcase_create("registry"), *a = tcase_create("addresses");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -252,10 +254,7 @@ int main(void)
 	tcase_add_loop_test(t, upload_that_breaks_off_goes_on, 0, 3);
 	tcase_add_test(t, upload_that_never_ends_is_given_up);
 	suite_add_tcase(s, t);
-	tcase_add_loop_test(a, address_is_one_or_is_named, 0, sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_loop_test(a, address_is_one_or_is_named, 0, XG_ARRAY_SIZE(addresses));
 	suite_add_tcase(s, a);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 
 #include "driver-repo/file.h"
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define WORKS(call)	ck_assert_msg(!(call), "%s", err.text)
 
@@ -442,14 +444,10 @@ START_TEST(writers_at_once_do_each_other_no_harm)
 }
 END_TEST
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("repo");
 	TCase *t = tcase_create("repo");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 120);
@@ -459,15 +457,12 @@ int main(void)
 	tcase_add_test(t, removing_takes_all_of_it);
 	tcase_add_test(t, only_what_is_trusted_is_handed_out);
 	tcase_add_test(t, borrowed_key_number_helps_nobody);
-	tcase_add_loop_test(t, damage_is_found_and_named, 0, ROWS(damages));
-	tcase_add_loop_test(t, index_can_be_made_anew, 0, ROWS(index_losses));
+	tcase_add_loop_test(t, damage_is_found_and_named, 0, XG_ARRAY_SIZE(damages));
+	tcase_add_loop_test(t, index_can_be_made_anew, 0, XG_ARRAY_SIZE(index_losses));
 	tcase_add_test(t, without_an_index_the_way_out_is_named);
 	tcase_add_test(t, garbage_goes_and_the_rest_stays);
 	tcase_add_test(t, packaged_images_are_taken_in);
 	tcase_add_test(t, writers_at_once_do_each_other_no_harm);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* driver-repo/resolve.c: the most specific wins, then the newest; a tie names both; what speaks against each is said. */
+/*
+ * driver-repo/resolve.c: the most specific wins, then the newest; a tie names both; what speaks against each is said.
+ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/repo_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define OTHER_BUILD "ff23456789abcdef0123456789abcdef01234567"
 #define P(fields) "kind=personality\nabi=1\narch=x86_64\nlicence=x\n" fields
@@ -38,22 +42,28 @@ static const struct row {
 	  "the nearest is for release 6.2 to 6.12, not 6.1.0-56-amd64" },
 	{ "personality", NULL, { P("os=bsd\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD "\nversion=1\n") }, -1,
 	  "no personality for linux 6.1.0-56-amd64 in the repository" },
-	{ "personality", NULL, { "kind=personality\nabi=2\narch=x86_64\nlicence=x\nos=linux\nrelease=6.1.0-56-amd64\nbuild-id="
+	{ "personality", NULL,
+	  { "kind=personality\nabi=2\narch=x86_64\nlicence=x\nos=linux\nrelease=6.1.0-56-amd64\nbuild-id="
 	  REPO_BUILD "\nversion=1\n" }, -1, "the nearest is of ABI 2, not 1" },
 	{ "personality", NULL, { D("version=1\n") }, -1, "no personality" },
-	{ "personality", NULL, { EXACT, P("os=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD "\nversion=1.0.1\n") }, 1,
+	{ "personality", NULL,
+	  { EXACT, P("os=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD "\nversion=1.0.1\n") }, 1,
 	  "the newest" },
-	{ "personality", NULL, { EXACT, P("os=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD "\nversion=1\nx=y\n") }, -2,
+	{ "personality", NULL,
+	  { EXACT, P("os=linux\nrelease=6.1.0-56-amd64\nbuild-id=" REPO_BUILD "\nversion=1\nx=y\n") }, -2,
 	  "two images fit equally well" },
 	{ "personality", NULL, { RANGE, P("os=linux\nrelease=6.0\nrelease-last=6.2\nversion=9\n") }, -2, "two images" },
 	{ "driver", NULL, { D("device=xen-blkif\nmode=virtual\nversion=1\n") }, 0, "fits every OS" },
-	{ "driver", NULL, { D("device=xen-blkif\nmode=paravirtual\nversion=1\n") }, -1, "no virtual driver for xen-blkif" },
+	{ "driver", NULL, { D("device=xen-blkif\nmode=paravirtual\nversion=1\n") }, -1,
+	  "no virtual driver for xen-blkif" },
 	{ "driver", NULL, { D("device=nvme\nmode=virtual\nversion=1\n") }, -1, "no virtual driver for xen-blkif" },
-	{ "driver", NULL, { D("device=xen-blkif\nmode=virtual\nversion=1.9\n"), D("device=xen-blkif\nmode=virtual\nversion=1.10\n"),
+	{ "driver", NULL,
+	  { D("device=xen-blkif\nmode=virtual\nversion=1.9\n"), D("device=xen-blkif\nmode=virtual\nversion=1.10\n"),
 			    D("device=xen-blkif\nmode=virtual\nversion=1.2\n") }, 1, "the newest" },
 	{ "driver", NULL, { D("mode=virtual\nversion=9\n"), D("device=xen-blkif\nversion=8\n"), D("version=10\n"),
 			    D("device=xen-blkif\nmode=virtual\nversion=1\n") }, 3, "" },
-	{ "driver", NULL, { D("mode=virtual\nversion=1\n"), D("device=xen-blkif\nversion=1\n"), D("version=10\n") }, 1, "" },
+	{ "driver", NULL, { D("mode=virtual\nversion=1\n"), D("device=xen-blkif\nversion=1\n"), D("version=10\n") }, 1,
+	  "" },
 	{ "driver", NULL, { D("device=xen-blkif\nmode=virtual\nversion=9\n"),
 			    D("os=linux\ndevice=xen-blkif\nmode=virtual\nversion=1\n") }, 1, "made for this OS" },
 	{ "driver", NULL, { D("os=linux\nrelease=6.1\nrelease-last=6.1\ndevice=xen-blkif\nmode=virtual\nversion=1\n"),
@@ -65,12 +75,15 @@ static const struct row {
 	{ "driver", "any", { D("device=xen-blkif\nmode=virtual\nversion=9\n"),
 			     D("device=xen-blkif\nmode=paravirtual\nversion=1\n") }, 1, "any mode would do" },
 	{ "driver", "any", { D("device=xen-blkif\nmode=virtual\nversion=9\n") }, 0, "" },
-	{ "driver", "any", { D("device=xen-blkif\nversion=9\n"), D("device=xen-blkif\nmode=virtual\nversion=1\n") }, 1, "" },
+	{ "driver", "any", { D("device=xen-blkif\nversion=9\n"), D("device=xen-blkif\nmode=virtual\nversion=1\n") }, 1,
+	  "" },
 	{ "driver", "paravirtual", { D("device=xen-blkif\nmode=virtual\nversion=9\n") }, -1, "no paravirtual driver" },
-	{ "driver", NULL, { "kind=driver\nabi=1\nabi-last=4\narch=x86_64\nclass=block\nlicence=x\nversion=1\n" }, 0, "" },
+	{ "driver", NULL, { "kind=driver\nabi=1\nabi-last=4\narch=x86_64\nclass=block\nlicence=x\nversion=1\n" }, 0,
+	  "" },
 	{ "driver", NULL, { "kind=driver\nabi=2\nabi-last=4\narch=x86_64\nclass=block\nlicence=x\nversion=1\n" }, -1,
 	  "of ABI 2 to 4, not 1" },
-	{ "driver", NULL, { "kind=driver\nabi=1\narch=x86_64\nclass=net\nlicence=x\nversion=1\n" }, -1, "no virtual driver" },
+	{ "driver", NULL, { "kind=driver\nabi=1\narch=x86_64\nclass=net\nlicence=x\nversion=1\n" }, -1,
+	  "no virtual driver" },
 };
 
 static void resolve_row(const struct row *row, const char digests[5][XG_DIGEST_HEX])
@@ -141,7 +154,8 @@ START_TEST(unsigned_ones_are_passed_over)
 
 	ck_assert(!repo_rig_add(D("device=xen-blkif\nmode=virtual\nversion=2\n"), NULL, new, &err));
 	ck_assert_int_eq(xg_repo_resolve(repo_rig.repo, "driver", &any_guest, &c, &err), -EPERM);
-	ck_assert_msg(strstr(err.text, "that may be installed: image") && strstr(err.text, "is not signed"), "%s", err.text);
+	ck_assert_msg(strstr(err.text, "that may be installed: image") && strstr(err.text, "is not signed"), "%s",
+		      err.text);
 	ck_assert(!repo_rig_add(D("device=xen-blkif\nmode=virtual\nversion=1\n"), &repo_rig.key, old, &err));
 	ck_assert_msg(!xg_repo_resolve(repo_rig.repo, "driver", &any_guest, &c, &err), "%s", err.text);
 	ck_assert_str_eq(c.image->digest, old);
@@ -199,18 +213,13 @@ int main(void)
 {
 	Suite *s = suite_create("resolve");
 	TCase *t = tcase_create("resolve");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, repo_rig_setup, repo_rig_teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, the_right_one_wins, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, the_right_one_wins, 0, XG_ARRAY_SIZE(rows));
 	tcase_add_test(t, unsigned_ones_are_passed_over);
 	tcase_add_test(t, damaged_one_is_an_error);
 	tcase_add_test(t, what_is_unknown_does_not_fit);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "dom0-tools/daemon/saver.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
 	const char *line;
@@ -57,7 +59,9 @@ static const struct {
 /* As they lie in a process's memory: this one's. */
 START_TEST(words_are_read_and_told_apart)
 {
-	const char *argv[] = { "/x/libxl-save-helper", words[_i].second, "9", "-1", words[_i].fifth, "1", "2", "0", NULL };
+	const char *argv[] = {
+		"/x/libxl-save-helper", words[_i].second, "9", "-1", words[_i].fifth, "1", "2", "0", NULL
+	};
 	struct xgd_saver_words got;
 	uint32_t domid = 0;
 
@@ -116,17 +120,11 @@ int main(void)
 {
 	Suite *suite = suite_create("saver");
 	TCase *t = tcase_create("saver");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_loop_test(t, syscall_is_read, 0, sizeof(lines) / sizeof(lines[0]));
-	tcase_add_loop_test(t, words_are_read_and_told_apart, 0, sizeof(words) / sizeof(words[0]));
+	tcase_add_loop_test(t, syscall_is_read, 0, XG_ARRAY_SIZE(lines));
+	tcase_add_loop_test(t, words_are_read_and_told_apart, 0, XG_ARRAY_SIZE(words));
 	tcase_add_test(t, memory_that_is_not_there);
 	tcase_add_test(t, process_that_saves_nothing);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who may have a target beside whom (dom0-tools/ops/claims.c), whose a disk's mode is, and what was detached by hand: on a
- * fake host.
+ * Who may have a target beside whom (dom0-tools/ops/claims.c), whose a disk's mode is, and what was detached by hand:
+ * on a fake host.
  */
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "dom0-tools/ops/claims.h"
+#include "lib/base/array.h"
 #include "tests/lib/ops_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/"
 #define XL "/local/domain/0/backend/vbd/3/51712/"
@@ -254,12 +256,10 @@ int main(void)
 {
 	Suite *suite = suite_create("sharing");
 	TCase *t = tcase_create("sharing");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(t, rig_reset, NULL);
-	tcase_add_loop_test(t, two_disks_on_one_target, 0, sizeof(pairs) / sizeof(pairs[0]));
+	tcase_add_loop_test(t, two_disks_on_one_target, 0, XG_ARRAY_SIZE(pairs));
 	tcase_add_test(t, target_is_known_by_any_name);
 	tcase_add_test(t, disks_of_xls_count);
 	tcase_add_test(t, disks_of_xls_that_say_nothing);
@@ -272,9 +272,5 @@ int main(void)
 	tcase_add_test(t, another_guest_of_that_name_is_refused);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 /* As getin.c has them. */
 extern const uint8_t xg_stage1[], xg_stage1_end[], xg_stage1_literals[];
@@ -411,20 +413,15 @@ int main(void)
 {
 	Suite *s = suite_create("first stage");
 	TCase *t = tcase_create("first stage");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, callback_makes_a_thread_and_leaves);
 	tcase_add_loop_test(t, callback_that_is_not_meant_passes_on, 0, 9);
 	tcase_add_test(t, callback_comes_a_second_time_and_passes_on);
 	tcase_add_loop_test(t, callback_without_a_thread_says_so, 0, 4);
-	tcase_add_loop_test(t, thread_ends_as_it_should, 0, sizeof(threads) / sizeof(threads[0]));
+	tcase_add_loop_test(t, thread_ends_as_it_should, 0, XG_ARRAY_SIZE(threads));
 	tcase_add_test(t, code_does_not_change_itself);
 	tcase_add_test(t, fix_ups_are_the_calls_and_all_of_them);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

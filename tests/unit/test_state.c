@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 
 #include "hotswap/state.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 #define UUID_A "00000000-0000-0000-0000-00000000000a"
 #define UUID_B "00000000-0000-0000-0000-00000000000b"
@@ -28,7 +30,7 @@ static void files_remove(void)
 	char name[80];
 	size_t i;
 
-	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (i = 0; i < XG_ARRAY_SIZE(suffixes); i++) {
 		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
 		unlink(name);
 	}
@@ -55,7 +57,8 @@ static struct xg_guest_row guest_row(const char *uuid, uint32_t domid)
 	struct xg_guest_row row = {
 		.domid = domid, .name = "guest 'one' \xc3\xa9 %s; DROP TABLE guest; --",
 		.os = {
-			.name = "linux", .release = "6.1.0-56-amd64", .build_id = "0123456789abcdef0123456789abcdef01234567",
+			.name = "linux", .release = "6.1.0-56-amd64",
+			.build_id = "0123456789abcdef0123456789abcdef01234567",
 			.arch = "x86_64", .vmcoreinfo = { UINT64_C(0xfedcba9876543210) }, .vmcoreinfo_bytes = 3263,
 			.root = { 0x1610 }, .levels = 5, .phys_base = -UINT64_C(0x1000000), .kaslr_offset = 0x2a000000,
 			.symbols = 94266,
@@ -92,9 +95,18 @@ static struct xg_device_row device_row(const char *uuid, uint32_t devid)
 static struct xg_operation_row operation_row(const char *uuid, uint32_t devid)
 {
 	struct xg_operation_row row = {
-		.domid = 5, .devid = devid, .verb = "attach", .step = "enter the guest", .steps = 3, .getting_in = true,
-		.plan = { .cave = { 0xffffffff81e00200 }, .cave_bytes = XG_CAVE_BYTES_MAX, .handler = 0xffffffff81777777 },
-		.pid = 4242, .since = 1234567890,
+		.domid = 5,
+		.devid = devid,
+		.verb = "attach",
+		.step = "enter the guest",
+		.steps = 3,
+		.getting_in = true,
+		.plan = {
+			.cave = { 0xffffffff81e00200 }, .cave_bytes = XG_CAVE_BYTES_MAX,
+			.handler = 0xffffffff81777777,
+		},
+		.pid = 4242,
+		.since = 1234567890,
 	};
 
 	snprintf(row.uuid, sizeof(row.uuid), "%s", uuid);
@@ -359,7 +371,9 @@ static void database_of_version_1(void)
 		"ALTER TABLE device ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
 		"INSERT INTO guest(uuid, domid, name, os, release, build_id, arch, vmcoreinfo, vmcoreinfo_bytes, root,"
 		" levels, phys_base, kaslr_offset, symbols, va, text_pages, data_pages, digest, version)"
-		" VALUES('" UUID_A "', 5, 'old', 'linux', '6.1', '', 'x86_64', 1, 2, 3, 4, 0, 0, 0, 4096, 2, 1, 'd', '0.1');"
+		""
+		" VALUES('" UUID_A "', 5, 'old', 'linux', '6.1', '', 'x86_64', 1, 2, 3, 4, 0, 0, 0, 4096,"
+		" 2, 1, 'd', '0.1');"
 		"PRAGMA user_version = 1");
 }
 
@@ -516,19 +530,6 @@ ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t at)
 	return syscall(SYS_pwrite64, fd, buf, size, at);
 }
 
-/* Nobody cuts the power here, and a slow disk would make this test one of minutes. */
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
 #define FRAMES_BEFORE 3
 #define FRAMES_AFTER 9
 
@@ -672,7 +673,6 @@ int main(void)
 {
 	Suite *s = suite_create("state");
 	TCase *t = tcase_create("state");
-	SRunner *r = srunner_create(s);
 	int failed;
 
 	if (!mkdtemp(dir))
@@ -697,9 +697,7 @@ int main(void)
 	tcase_add_test(t, killed_at_any_write_each_call_is_whole);
 	tcase_add_test(t, killed_while_creating_leaves_what_can_be_created);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = run_suite(s);
 	rmdir(dir);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dom0-tools/ops/swap.c and hotswap/swap.c on a fake host: what a swap leaves, what is refused, what a backend or a guest
- * can do wrong, and what is on record afterwards.
+ * dom0-tools/ops/swap.c and hotswap/swap.c on a fake host: what a swap leaves, what is refused, what a backend or a
+ * guest can do wrong, and what is on record afterwards.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #include "dom0-tools/ops/backend_kind.h"
 #include "tests/lib/ops_check.h"
+#include "tests/lib/run_suite.h"
 
 #define BACK "/local/domain/0/backend/xengraft-vbd/7/51728/"
 #define BACK_B "/local/domain/0/backend/xengraft-vbd-b/7/51728/"
@@ -198,7 +199,8 @@ END_TEST
 START_TEST(new_backend_that_fails_costs_nothing)
 {
 	static const struct { const char *mode, *says; } rows[] = {
-		{ "error", "the target is on fire" }, { "babble", "who are you?" }, { "die", "ended before it was ready" },
+		{ "error", "the target is on fire" }, { "babble", "who are you?" },
+		{ "die", "ended before it was ready" },
 		{ "refuse", "ring of the wrong colour" },
 	};
 
@@ -549,8 +551,6 @@ int main(void)
 {
 	Suite *s = suite_create("swap");
 	TCase *t = tcase_create("swap");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
 	tcase_set_timeout(t, 60);
@@ -577,8 +577,5 @@ int main(void)
 	tcase_add_test(t, next_driver_that_could_not_be_closed_is_owed);
 	tcase_add_test(t, guest_that_uses_neither_half_is_cleaned_up);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "dom0-tools/ops/vdev.h"
+#include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
 	const char *vdev;
@@ -108,16 +110,10 @@ int main(void)
 {
 	Suite *s = suite_create("vdev");
 	TCase *t = tcase_create("vdev");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	tcase_add_loop_test(t, name_has_its_number, 0, sizeof(good) / sizeof(good[0]));
-	tcase_add_loop_test(t, name_leads_back_to_the_same_disk, 0, sizeof(good) / sizeof(good[0]));
-	tcase_add_loop_test(t, no_vdev_is_refused, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(t, name_has_its_number, 0, XG_ARRAY_SIZE(good));
+	tcase_add_loop_test(t, name_leads_back_to_the_same_disk, 0, XG_ARRAY_SIZE(good));
+	tcase_add_loop_test(t, no_vdev_is_refused, 0, XG_ARRAY_SIZE(bad));
 	suite_add_tcase(s, t);
-	srunner_set_fork_status(r, CK_NOFORK);	/* pure: a fork a row would cost seconds */
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite_how(s, CK_NOFORK);
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/array.h"
 #include "tests/lib/ops_rig.h"
+#include "tests/lib/run_suite.h"
 
 #define RECORD "/libxl/7/device/vbd/51728"
 #define BACKEND "/local/domain/0/backend/vbd/7/51728"
@@ -210,8 +212,6 @@ int main(void)
 {
 	Suite *s = suite_create("wait");
 	TCase *t = tcase_create("wait");
-	SRunner *r;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(t, rig_reset, NULL);
@@ -219,13 +219,9 @@ int main(void)
 	tcase_add_test(t, guest_that_is_ready_is_not_waited_for);
 	tcase_add_test(t, guest_is_waited_for_until_its_kernel_is_up);
 	tcase_add_test(t, wait_is_bounded);
-	tcase_add_loop_test(t, wait_ends_when_there_is_nothing_to_wait_for, 0, sizeof(ends) / sizeof(ends[0]));
+	tcase_add_loop_test(t, wait_ends_when_there_is_nothing_to_wait_for, 0, XG_ARRAY_SIZE(ends));
 	tcase_add_test(t, wait_for_nobody_ends_at_once);
-	tcase_add_loop_test(t, disk_of_xl_is_in_the_way_unless_it_is_ours, 0, sizeof(disks) / sizeof(disks[0]));
+	tcase_add_loop_test(t, disk_of_xl_is_in_the_way_unless_it_is_ours, 0, XG_ARRAY_SIZE(disks));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hotswap/way_in.h"
+#include "tests/lib/run_suite.h"
 
 static const char *const systems[] = { "linux", "bare" };
 
@@ -94,16 +95,11 @@ int main(void)
 {
 	Suite *s = suite_create("way_in");
 	TCase *t = tcase_create("way_in");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, every_role_has_its_symbol, 0, 2);
 	tcase_add_loop_test(t, symbols_come_as_they_are_and_no_more_than_wanted, 0, 2);
 	tcase_add_test(t, an_unknown_system);
 	tcase_add_test(t, the_bare_kernel_has_them_all);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -86,7 +86,8 @@ build_dom0()
 	# shellcheck disable=SC2086
 	{
 		skeleton "$base" && programs_tree "$base" $dom0_programs || return
-		mkdir "$out/all" && cp -a "$base/." "$all" && fio_libraries "$all" && programs_tree "$all" $shelf_programs || return
+		mkdir "$out/all" && cp -a "$base/." "$all" && fio_libraries "$all" &&
+			programs_tree "$all" $shelf_programs || return
 		xen_links "$all"
 		e2fs_links "$all"
 		(cd "$all" && find . \( -type f -o -type l \) -print) | while read -r file; do
@@ -183,8 +184,8 @@ build_debian()
 builder_packages=gcc,make,binutils,xz-utils,libxenmisc4.17,libxenforeignmemory1,libxenevtchn1,libxengnttab1,libxenstore4
 builder_packages+=,libelf1,libsqlite3-0,libsodium23,libjansson4,liburing2
 
-# build_builder OUT: OUT/debian.img, a Debian system with a compiler, the headers of the guests' 6.1 and that kernel in its
-# /boot, used read-only below a tmpfs: Dom0 itself has none of it.
+# build_builder OUT: OUT/debian.img, a Debian system with a compiler, the headers of the guests' 6.1 and that kernel in
+# its /boot, used read-only below a tmpfs: Dom0 itself has none of it.
 build_builder()
 {
 	local out=$1 release list sources=()
@@ -221,7 +222,8 @@ build_agent()
 }
 
 # grub_image OUT KERNEL: GRUB for PVH with the kernel as Debian ships it and the busybox root inside. It enters the
-# kernel as on a PC, so that its own decompressor runs and chooses where it lies (KASLR), which a direct boot leaves out.
+# kernel as on a PC, so that its own decompressor runs and chooses where it lies (KASLR), which a direct boot leaves
+# out.
 grub_image()
 {
 	local out=$1 kernel=$2 scratch=$1.tmp grub=$pool/usr/lib/grub/i386-xen_pvh

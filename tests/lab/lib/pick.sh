@@ -16,7 +16,8 @@ library()
 needed() { readelf -d "$@" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' | sort -u; }
 
 # close_libraries TREE: add the libraries that TREE's ELF files need and that are not there.
-# Names in $absent are left to somebody else. They all go to the one directory that the loader searches without being told.
+# Names in $absent are left to somebody else. They all go to the one directory that the loader searches without being
+# told.
 close_libraries()
 {
 	local tree=$1 name found new=1

@@ -23,7 +23,8 @@ drive()
 	disk_count=$((disk_count + 1))
 	machine+=(-drive "if=none,id=$id,format=raw,file=${file//,/,,}")
 	case $kind in
-	# LAB: its doorbells are in memory, and need the barriers that come with room for another processor; see README, traps.
+	# LAB: its doorbells are in memory, and need the barriers that come with room for another processor; see README,
+	# traps.
 	nvme)
 		sockets=",maxcpus=$((smp + 1))"
 		machine+=(-device "nvme,drive=$id,serial=lab$disk_count") ;;

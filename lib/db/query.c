@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Statements and rows: see query.h. Called by state.c. */
-#include "hotswap/query.h"
+/* Statements and rows: see query.h. */
+#include "lib/db/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +9,23 @@
 #define ROWS_MAX 65536	/* a host has tens of guests with a handful of disks */
 #define SQL_MAX 1024
 
-int xg_db_fail(sqlite3 *db, struct xg_err *err)
-{
-	return xg_fail(err, EIO, "state database: %s", sqlite3_errmsg(db));
-}
-
-int xg_db_exec(sqlite3 *db, const char *sql, struct xg_err *err)
-{
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : xg_db_fail(db, err);
-}
-
 /* ---- Statements -------------------------------------------------------------------------------------------------- */
 
-int xg_query_open(sqlite3 *db, struct xg_query *q, const char *sql, struct xg_err *err)
+int xg_query_open(struct xg_db *db, struct xg_query *q, const char *sql, struct xg_err *err)
 {
 	*q = (struct xg_query){ .db = db };
-	return sqlite3_prepare_v2(db, sql, -1, &q->st, NULL) == SQLITE_OK ? 0 : xg_db_fail(db, err);
+	return sqlite3_prepare_v2(db->sqlite, sql, -1, &q->st, NULL) == SQLITE_OK ? 0 : xg_db_fail(db, err);
+}
+
+sqlite3_stmt *xg_query_keep(struct xg_query *q)
+{
+	q->kept = true;
+	return q->st;
+}
+
+void xg_query_again(struct xg_db *db, struct xg_query *q, sqlite3_stmt *kept)
+{
+	*q = (struct xg_query){ .db = db, .st = kept, .kept = true };
 }
 
 void xg_bind_text(struct xg_query *q, const char *text)
@@ -37,9 +38,21 @@ void xg_bind_u64(struct xg_query *q, uint64_t v)
 	sqlite3_bind_int64(q->st, ++q->bound, (sqlite3_int64)v);
 }
 
-static void query_end(struct xg_query *q)
+void xg_bind_blob(struct xg_query *q, const void *bytes, size_t size)
 {
-	sqlite3_finalize(xg_take(q->st));
+	sqlite3_bind_blob(q->st, ++q->bound, bytes, (int)size, SQLITE_TRANSIENT);
+}
+
+void xg_query_end(struct xg_query *q)
+{
+	sqlite3_stmt *st = xg_take(q->st);
+
+	if (!q->kept)
+		sqlite3_finalize(st);
+	if (!q->kept || !st)
+		return;
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
 }
 
 int xg_query_row(struct xg_query *q, struct xg_err *err)
@@ -50,7 +63,7 @@ int xg_query_row(struct xg_query *q, struct xg_err *err)
 	if (rc == SQLITE_ROW)
 		return 1;
 	rc = rc == SQLITE_DONE ? 0 : xg_db_fail(q->db, err);
-	query_end(q);
+	xg_query_end(q);
 	return rc;
 }
 
@@ -63,7 +76,7 @@ int xg_query_any(struct xg_query *q, struct xg_err *err)
 {
 	int rc = xg_query_row(q, err);
 
-	query_end(q);
+	xg_query_end(q);
 	return rc;
 }
 
@@ -126,7 +139,7 @@ static void row_take(struct xg_query *q, const struct xg_columns *c, void *row)
 	}
 }
 
-static void row_bind(struct xg_query *q, const struct xg_columns *c, const void *row)
+void xg_row_bind(struct xg_query *q, const struct xg_columns *c, const void *row)
 {
 	size_t i;
 
@@ -145,7 +158,7 @@ static void row_bind(struct xg_query *q, const struct xg_columns *c, const void 
 			xg_bind_u64(q, v);
 			break;
 		case XG_COLUMN_BLOB:
-			sqlite3_bind_blob(q->st, ++q->bound, from, (int)at->size, SQLITE_TRANSIENT);
+			xg_bind_blob(q, from, at->size);
 			break;
 		}
 	}
@@ -167,7 +180,8 @@ static void text_add(char sql[SQL_MAX], const char *text)
 	snprintf(sql + at, SQL_MAX - at, "%s", text);
 }
 
-int xg_rows_select(sqlite3 *db, struct xg_query *q, const struct xg_columns *c, const char *tail, struct xg_err *err)
+int xg_rows_select(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *tail,
+		   struct xg_err *err)
 {
 	char sql[SQL_MAX] = "SELECT ";
 
@@ -177,45 +191,60 @@ int xg_rows_select(sqlite3 *db, struct xg_query *q, const struct xg_columns *c, 
 	return xg_query_open(db, q, sql, err);
 }
 
-int xg_rows_put(sqlite3 *db, const struct xg_columns *c, const char *into, const void *row, struct xg_err *err)
+int xg_rows_insert(struct xg_db *db, struct xg_query *q, const struct xg_columns *c, const char *into,
+		   const char *more_names, const char *more_values, struct xg_err *err)
 {
 	char sql[SQL_MAX] = "";
-	struct xg_query q;
-	int rc;
 
 	text_add(sql, into);
 	text_add(sql, "(");
 	names_add(sql, c, false);
+	text_add(sql, more_names);
 	text_add(sql, ") VALUES(");
 	names_add(sql, c, true);
+	text_add(sql, more_values);
 	text_add(sql, ")");
-	rc = xg_query_open(db, &q, sql, err);
+	return xg_query_open(db, q, sql, err);
+}
+
+int xg_rows_put(struct xg_db *db, const struct xg_columns *c, const char *into, const void *row, struct xg_err *err)
+{
+	struct xg_query q;
+	int rc = xg_rows_insert(db, &q, c, into, "", "", err);
+
 	if (rc)
 		return rc;
-	row_bind(&q, c, row);
+	xg_row_bind(&q, c, row);
 	return xg_query_run(&q, err);
 }
 
-static int row_strange(struct xg_err *err)
+static int row_strange(const struct xg_query *q, struct xg_err *err)
 {
-	return xg_fail(err, EPROTO, "state database: a row of another version of this program");
+	return xg_fail(err, EPROTO, "%s: a row of another version of this program", q->db->name);
 }
 
-int xg_rows_one(struct xg_query *q, const struct xg_columns *c, void *row, struct xg_err *err)
+int xg_rows_next(struct xg_query *q, const struct xg_columns *c, void *row, struct xg_err *err)
 {
 	int rc = xg_query_row(q, err);
 
 	if (rc == 1)
 		row_take(q, c, row);
-	query_end(q);
+	return rc;
+}
+
+int xg_rows_one(struct xg_query *q, const struct xg_columns *c, void *row, struct xg_err *err)
+{
+	int rc = xg_rows_next(q, c, row, err);
+
+	xg_query_end(q);
 	if (rc == 0)
-		return xg_fail(err, ENOENT, "no %s in the state database", c->what);
+		return xg_fail(err, ENOENT, "no %s in the %s", c->what, q->db->name);
 	if (rc == 1 && q->strange)
-		return row_strange(err);
+		return row_strange(q, err);
 	return rc < 0 ? rc : 0;
 }
 
-int xg_rows_all(struct xg_query *q, const struct xg_columns *c, void **ret_rows, size_t *ret_count, struct xg_err *err)
+int xg_rows_list(struct xg_query *q, const struct xg_columns *c, void **ret_rows, size_t *ret_count, struct xg_err *err)
 {
 	char *rows xg_auto_free = NULL, *more;
 	size_t count = 0, room = 0;
@@ -233,9 +262,9 @@ int xg_rows_all(struct xg_query *q, const struct xg_columns *c, void **ret_rows,
 		}
 		row_take(q, c, rows + count++ * c->size);
 	}
-	query_end(q);
+	xg_query_end(q);
 	if (rc >= 0 && q->strange)
-		rc = row_strange(err);
+		rc = row_strange(q, err);
 	if (rc < 0)
 		return rc;
 	*ret_rows = xg_take(rows);
