@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
+#include "lib/base/log.h"
 
 #define ANSWER_MAX (16u << 20)	/* bytes: some hundred a disk and a job */
 #define ANSWER_S 10
@@ -134,17 +134,18 @@ static void status_print(json_t *answer)
 	saves_print(json_object_get(answer, "saves"));
 }
 
-int xg_cmd_daemon(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_daemon(struct xg_cli *cli, char **argv)
 {
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	json_t *answer = NULL;
 
-	if (xg_cli_options(argc, argv, "j", &options) != 1 || strcmp(argv[1], "status"))
-		return xg_cli_usage(cli);
+	if (strcmp(argv[1], "status")) {
+		xg_error("the daemon can be asked for its 'status' only, not '%s'", argv[1]);
+		return XG_EXIT_FAILED;
+	}
 	if (daemon_ask("status\n", &answer, &err))
 		return xg_cli_fail(&err);
-	if (options.json) {
+	if (cli->options.json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {

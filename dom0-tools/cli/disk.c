@@ -5,28 +5,23 @@
 #include <string.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
 #include "hotswap/wait.h"
 #include "lib/base/log.h"
 
-int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_attach(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_attached done = { .first = false };
 	struct xg_disk_spec spec;
 	struct xg_err err = XG_ERR_NONE;
-	int operands = xg_cli_options(argc, argv, "m:sPw:x", &options);
 
-	if (operands < 2)
-		return xg_cli_usage(cli);
-	if (xg_disk_spec_parse(operands - 1, (const char *const *)argv + 2, &spec, &err))
+	if (xg_disk_spec_parse(cli->operands - 1, (const char *const *)argv + 2, &spec, &err))
 		return xg_cli_fail(&err);
-	if (options.mode)
-		snprintf(spec.mode, sizeof(spec.mode), "%s", options.mode);
-	spec.shared = options.shared;
-	spec.listed = options.policy;
-	spec.of_xl = options.of_xl;
-	if (options.wait_s && xg_guest_wait(&cli->ops, argv[1], &spec, options.wait_s * 1000, &err))
+	if (cli->options.mode)
+		snprintf(spec.mode, sizeof(spec.mode), "%s", cli->options.mode);
+	spec.shared = cli->options.shared;
+	spec.listed = cli->options.policy;
+	spec.of_xl = cli->options.of_xl;
+	if (cli->options.wait_s && xg_guest_wait(&cli->ops, argv[1], &spec, cli->options.wait_s * 1000, &err))
 		return xg_cli_fail(&err);
 	if (xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
 		return xg_cli_fail(&err);
@@ -41,28 +36,22 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 	return XG_EXIT_OK;
 }
 
-int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_detach(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
 	int rc;
 
-	if (xg_cli_options(argc, argv, "fx", &options) != 2)
-		return xg_cli_usage(cli);
-	rc = xg_disk_detach(&cli->ops, argv[1], argv[2], options.force, &err);
+	rc = xg_disk_detach(&cli->ops, argv[1], argv[2], cli->options.force, &err);
 	/* The attach may have waited for the guest still, and been called off by xl's taking the disk away. */
-	return !rc || (rc == -ENOENT && options.of_xl) ? XG_EXIT_OK : xg_cli_fail(&err);
+	return !rc || (rc == -ENOENT && cli->options.of_xl) ? XG_EXIT_OK : xg_cli_fail(&err);
 }
 
-int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_withdraw(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
-	if (xg_cli_options(argc, argv, "F", &options) != 1)
-		return xg_cli_usage(cli);
-	if (options.forget ? xg_forget(&cli->ops, argv[1], &err) : xg_withdraw(&cli->ops, argv[1], &err))
+	if (cli->options.forget ? xg_forget(&cli->ops, argv[1], &err) : xg_withdraw(&cli->ops, argv[1], &err))
 		return xg_cli_fail(&err);
 	return XG_EXIT_OK;
 }
@@ -148,24 +137,21 @@ static int list_named(struct xg_cli *cli, const char *name, json_t *array, struc
 	return list_guest(cli, &row, array, err);
 }
 
-int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_list(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
-	int i, rc, operands = xg_cli_options(argc, argv, "j", &options);
+	int i, rc;
 	json_t *array;
 
-	if (operands < 0)
-		return xg_cli_usage(cli);
 	rc = xg_sweep(&cli->ops, &err);
 	if (rc)
 		return xg_cli_fail(&err);
-	array = options.json ? json_array() : NULL;
+	array = cli->options.json ? json_array() : NULL;
 	if (!array)
 		printf("%-20s %5s %-8s %-6s %-12s %-12s %-6s %-24s %s\n", "Name", "ID", "Vdev", "Access", "Mode", "Wish", "State",
 		       "Driver", "Target");
-	rc = operands ? 0 : list_all(cli, array, &err);
-	for (i = 1; !rc && i <= operands; i++)
+	rc = cli->operands ? 0 : list_all(cli, array, &err);
+	for (i = 1; !rc && i <= cli->operands; i++)
 		rc = list_named(cli, argv[i], array, &err);
 	if (!rc && array) {
 		json_dumpf(array, stdout, JSON_INDENT(2));

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
 #include "dom0-tools/ops/backend_kind.h"
 #include "lib/base/log.h"
 
@@ -151,18 +150,15 @@ static void status_text(const struct status *st)
 	json_decref(stats);
 }
 
-int xg_cmd_status(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_status(struct xg_cli *cli, char **argv)
 {
 	struct status *st xg_auto_free = calloc(1, sizeof(*st));
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 	json_t *json;
 
-	if (xg_cli_options(argc, argv, "j", &options) != 2)
-		return xg_cli_usage(cli);
 	if (!st || status_take(cli, argv[1], argv[2], st, &err))
 		return xg_cli_fail(&err);
-	if (!options.json) {
+	if (!cli->options.json) {
 		status_text(st);
 		return XG_EXIT_OK;
 	}

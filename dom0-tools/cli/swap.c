@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
 #include "dom0-tools/ops/vdev.h"
 #include "lib/base/log.h"
 
@@ -27,20 +26,20 @@ static json_t *history_json(const struct xg_history_row *row)
 
 static void json_print(json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	putchar('\n');
 	json_decref(json);
 }
 
-/* One swap, just done. */
-static void swapped_print(const struct xg_swapped *done, bool json)
+/* One swap, just done; NULL: none was. */
+static void swapped_print(const struct xg_history_row *h, bool json)
 {
-	const struct xg_history_row *h = &done->history;
-
 	if (json) {
-		json_print(history_json(h));
+		json_print(h ? history_json(h) : json_null());
 		return;
 	}
+	if (!h)
+		return;
 	printf("%s of %s: %s %s (%.12s) -> %s %s (%.12s), held %llu.%03llu ms, %llu in flight%s", h->vdev, h->guest,
 	       h->from.driver, h->from.version, h->from.digest, h->to.driver, h->to.version, h->to.digest,
 	       (unsigned long long)h->hold_ns / 1000000, (unsigned long long)h->hold_ns / 1000 % 1000,
@@ -49,56 +48,56 @@ static void swapped_print(const struct xg_swapped *done, bool json)
 		printf(", %llu done again\n", (unsigned long long)h->replayed);
 }
 
-static int wish_of(const struct xg_cli_options *o, struct xg_swap_wish *ret, struct xg_err *err)
+static struct xg_swap_wish wish_of(const struct xg_cli_options *o)
 {
-	*ret = (struct xg_swap_wish){ .reason = "swap", .force = o->force, .deadline_ms = o->timeout_ms };
-	if (o->timeout_ms > XG_SWAP_WISH_MAX_MS)
-		return xg_fail(err, EINVAL, "a timeout of %u ms is more than the %u that are possible", o->timeout_ms,
-			       XG_SWAP_WISH_MAX_MS);
-	return 0;
+	return (struct xg_swap_wish){ .reason = "swap", .force = o->force, .deadline_ms = o->timeout_ms };
 }
 
-int xg_cmd_swap(struct xg_cli *cli, int argc, char **argv)
+/* Its driver stays what it is; the policy has the say from now on. */
+static int hand_over(struct xg_cli *cli, const char *guest, const char *vdev)
+{
+	struct xg_err err = XG_ERR_NONE;
+
+	if (xg_disk_wish(&cli->ops, guest, vdev, "auto", &err))
+		return xg_cli_fail(&err);
+	if (!cli->ops.dry_run && !cli->options.json)
+		printf("%s of %s is xengraftd's to swap from now on\n", vdev, guest);
+	swapped_print(NULL, cli->options.json);
+	return XG_EXIT_OK;
+}
+
+int xg_cmd_swap(struct xg_cli *cli, char **argv)
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	struct xg_swap_wish wish;
 	int rc;
 
-	if (xg_cli_options(argc, argv, "jft:P", &options) != 3)
-		return xg_cli_usage(cli);
-	if (wish_of(&options, &wish, &err))
-		return xg_cli_fail(&err);
 	if (!strcmp(argv[3], "auto"))
-		return xg_disk_wish(&cli->ops, argv[1], argv[2], "auto", &err) ? xg_cli_fail(&err) : XG_EXIT_OK;
+		return hand_over(cli, argv[1], argv[2]);
+	wish = wish_of(&cli->options);
 	wish.driver = argv[3];
-	wish.pin = !options.policy;
-	wish.policy = options.policy;
-	if (options.policy)
+	wish.pin = !cli->options.policy;
+	wish.policy = cli->options.policy;
+	if (cli->options.policy)
 		wish.reason = "policy";
 	rc = xg_disk_swap(&cli->ops, argv[1], argv[2], &wish, &done, &err);
 	if (rc && rc != -EALREADY)
 		return xg_cli_fail(&err);
-	if (!rc && !cli->ops.dry_run)
-		swapped_print(&done, options.json);
+	swapped_print(rc || cli->ops.dry_run ? NULL : &done.history, cli->options.json);
 	return XG_EXIT_OK;
 }
 
-int xg_cmd_rollback(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_rollback(struct xg_cli *cli, char **argv)
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	struct xg_swap_wish wish;
 
-	if (xg_cli_options(argc, argv, "jft:", &options) != 2)
-		return xg_cli_usage(cli);
-	if (wish_of(&options, &wish, &err) ||
-	    xg_disk_rollback(&cli->ops, argv[1], argv[2], &wish, &done, &err))
+	wish = wish_of(&cli->options);
+	if (xg_disk_rollback(&cli->ops, argv[1], argv[2], &wish, &done, &err))
 		return xg_cli_fail(&err);
-	if (!cli->ops.dry_run)
-		swapped_print(&done, options.json);
+	swapped_print(cli->ops.dry_run ? NULL : &done.history, cli->options.json);
 	return XG_EXIT_OK;
 }
 
@@ -122,8 +121,11 @@ static void upgrade_disk(struct upgrade *u, const struct xg_guest_row *guest, co
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	int rc = u->op(&u->cli->ops, guest, row, &u->wish, &done, &err);
+	int rc;
 
+	if (u->cli->ops.dry_run)
+		fprintf(u->array ? stderr : stdout, "%s of %s:\n", row->vdev, guest->name);
+	rc = u->op(&u->cli->ops, guest, row, &u->wish, &done, &err);
 	if (rc == 1) {
 		u->current++;
 	} else if (rc) {
@@ -132,10 +134,12 @@ static void upgrade_disk(struct upgrade *u, const struct xg_guest_row *guest, co
 		u->status = u->status == XG_EXIT_FAILED ? u->status : rc;
 	} else {
 		u->done++;
+		if (u->cli->ops.dry_run)
+			return;
 		if (u->array)
 			json_array_append_new(u->array, history_json(&done.history));
-		else if (!u->cli->ops.dry_run)
-			swapped_print(&done, false);
+		else
+			swapped_print(&done.history, false);
 	}
 }
 
@@ -191,50 +195,43 @@ static int upgrade_end(const struct upgrade *u, int rc, const char *were, const 
 {
 	if (u->array)
 		json_print(u->array);
-	else if (!rc && !u->cli->ops.dry_run && (u->done || u->current || u->status == XG_EXIT_OK))
-		printf("%u %s, %u had %s\n", u->done, were, u->current, others);
+	else if (!rc && (u->done || u->current || u->status == XG_EXIT_OK))
+		printf("%u %s%s, %u had %s\n", u->done, u->cli->ops.dry_run ? "would be " : "", were, u->current, others);
 	return rc ? xg_cli_fail(err) : u->status;
 }
 
-int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_upgrade(struct xg_cli *cli, char **argv)
 {
 	struct upgrade u = { .cli = cli, .op = xg_disk_upgrade, .devid = UINT32_MAX, .status = XG_EXIT_OK };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
-	int i, rc, operands = xg_cli_options(argc, argv, "jt:", &options);
+	int i, rc;
 
-	if (operands < 0)
-		return xg_cli_usage(cli);
-	rc = wish_of(&options, &u.wish, &err);
-	u.array = options.json ? json_array() : NULL;
-	if (!rc)
-		rc = xg_sweep(&cli->ops, &err);
-	if (!rc && !operands)
+	u.wish = wish_of(&cli->options);
+	u.array = cli->options.json ? json_array() : NULL;
+	rc = xg_sweep(&cli->ops, &err);
+	if (!rc && !cli->operands)
 		rc = upgrade_all(&u, &err);
-	for (i = 1; !rc && i <= operands; i++)
+	for (i = 1; !rc && i <= cli->operands; i++)
 		rc = upgrade_named(&u, argv[i], &err);
 	return upgrade_end(&u, rc, "upgraded", "the present driver", &err);
 }
 
-int xg_cmd_reconnect(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_reconnect(struct xg_cli *cli, char **argv)
 {
 	struct upgrade u = { .cli = cli, .op = xg_disk_reconnect, .devid = UINT32_MAX, .status = XG_EXIT_OK };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	char name[32];
-	int rc, operands = xg_cli_options(argc, argv, "jt:", &options);
+	int rc = 0;
 
-	if (operands < 0 || operands > 2)
-		return xg_cli_usage(cli);
-	rc = wish_of(&options, &u.wish, &err);
-	u.array = options.json ? json_array() : NULL;
-	if (!rc && operands == 2)
+	u.wish = wish_of(&cli->options);
+	u.array = cli->options.json ? json_array() : NULL;
+	if (cli->operands == 2)
 		rc = xg_vdev_parse(argv[2], &u.devid, name, &err);
 	/* So that one that was restored is on record under the id that it has now. */
 	if (!rc)
 		rc = xg_sweep(&cli->ops, &err);
 	if (!rc)
-		rc = operands ? upgrade_named(&u, argv[1], &err) : upgrade_all(&u, &err);
+		rc = cli->operands ? upgrade_named(&u, argv[1], &err) : upgrade_all(&u, &err);
 	return upgrade_end(&u, rc, "reconnected", "a backend", &err);
 }
 
@@ -272,20 +269,16 @@ static void history_print(const struct xg_history_row *rows, size_t count, bool 
 }
 
 /* A guest that runs is known by its UUID, one that is gone by the name that it had. */
-int xg_cmd_history(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_history(struct xg_cli *cli, char **argv)
 {
 	struct xg_history_row *rows xg_auto_free = NULL;
 	char uuid[XG_UUID_TEXT] = "", name[32];
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	uint32_t devid = UINT32_MAX;
 	struct xg_guest *g;
 	size_t count;
-	int operands = xg_cli_options(argc, argv, "j", &options);
 
-	if (operands < 1 || operands > 2)
-		return xg_cli_usage(cli);
-	if (operands == 2 && xg_vdev_parse(argv[2], &devid, name, &err))
+	if (cli->operands == 2 && xg_vdev_parse(argv[2], &devid, name, &err))
 		return xg_cli_fail(&err);
 	if (!xg_guest_open(argv[1], &g, NULL)) {
 		xg_uuid_text(g->info.uuid, uuid);
@@ -293,6 +286,6 @@ int xg_cmd_history(struct xg_cli *cli, int argc, char **argv)
 	}
 	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err))
 		return xg_cli_fail(&err);
-	history_print(rows, count, options.json);
+	history_print(rows, count, cli->options.json);
 	return XG_EXIT_OK;
 }

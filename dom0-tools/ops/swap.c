@@ -626,8 +626,11 @@ int xg_disk_wish(struct xg_ops *ops, const char *guest, const char *vdev, const 
 		rc = xg_state_device_get(ops->state, s->uuid, devid, &row, err);
 	if (rc == -ENOENT && s)
 		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
-	if (rc || ops->dry_run)
+	if (rc)
 		return rc;
+	xg_ops_progress(ops, "hand the disk to the policy");
+	if (ops->dry_run)
+		return 0;
 	snprintf(row.wish, sizeof(row.wish), "%s", wish);
 	return xg_state_device_put(ops->state, &row, err);
 }
