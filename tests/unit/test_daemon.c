@@ -22,7 +22,7 @@ static const struct {
 	{ "reconnect = no\nalone = virtual\n", NULL },
 	{ "retry-first = 5\nretry-most = 5\n", NULL },
 	{ "before-save = 0\n", NULL },
-	{ "before-save = 60001\n", "before-save is a number from 0 to 60000, not '60001'" },
+	{ "before-save = 60001\n", "before-save is a number of milliseconds from 0 to 60000, not '60001'" },
 	{ "jobs = 0\n", "x:1: jobs is a number from 1 to 64, not '0'" },
 	{ "jobs = 65\n", "x:1: jobs is a number from 1 to 64, not '65'" },
 	{ "jobs = -1\n", "not '-1'" },
@@ -38,7 +38,8 @@ static const struct {
 	{ "mode = quick\n", "mode is one of virtual, paravirtual, auto, not 'quick'" },
 	{ "alone = auto\n", "alone is one of virtual, paravirtual, not 'auto'" },
 	{ "reconnect = 1\n", "reconnect is one of no, yes, not '1'" },
-	{ "retry-first = 9\nretry-most = 8\n", "retry-first is more than retry-most" },
+	{ "settle = 5s\n", "x:1: settle is a number of seconds from 0 to 86400, not '5s'" },
+	{ "retry-first = 9\nretry-most = 8\njobs = 3\n\n", "x:2: retry-first is more than retry-most" },
 	{ "retry-first = 61\n", "retry-first is more than retry-most" },
 };
 
