@@ -40,6 +40,33 @@ static int daemon_connect(int *ret, struct xg_err *err)
 	return 0;
 }
 
+/* It closes at once where too many ask. */
+static int no_answer(int code, struct xg_err *err)
+{
+	if (code == EPIPE || code == ECONNRESET)
+		return xg_fail(err, EAGAIN, "too many ask xengraftd just now: try again");
+	if (code == EAGAIN)
+		return xg_fail(err, EAGAIN, "xengraftd has not answered for %d s: it is stuck, or was stopped", ANSWER_S);
+	return xg_fail_errno(err, code, "xengraftd has not answered");
+}
+
+static int answer_parse(const char *text, size_t size, json_t **ret, struct xg_err *err)
+{
+	json_t *answer = json_loadb(text, size, 0, NULL);
+	const char *refused = json_string_value(json_object_get(answer, "error"));
+	int rc = 0;
+
+	if (!answer)
+		return xg_fail(err, EPROTO, "xengraftd's answer is no JSON");
+	if (refused) {
+		rc = xg_fail(err, EPROTO, "xengraftd: %s", refused);
+		json_decref(answer);
+	} else {
+		*ret = answer;
+	}
+	return rc;
+}
+
 /* All that it says until it closes. */
 static int daemon_ask(const char *request, json_t **ret, struct xg_err *err)
 {
@@ -54,15 +81,14 @@ static int daemon_ask(const char *request, json_t **ret, struct xg_err *err)
 	if (!text)
 		return xg_fail_errno(err, ENOMEM, "xengraftd's answer");
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
-		return xg_fail_errno(err, errno, "xengraftd");
+		return no_answer(errno, err);
 	while (got > 0 && size < ANSWER_MAX) {
 		got = recv(fd, text + size, ANSWER_MAX - size, 0);
 		size += got > 0 ? (size_t)got : 0;
 	}
-	if (got < 0)
-		return xg_fail_errno(err, errno, "xengraftd has not answered");
-	*ret = json_loadb(text, size, 0, NULL);
-	return *ret ? 0 : xg_fail(err, EPROTO, "xengraftd's answer is no JSON");
+	if (got < 0 || !size)
+		return no_answer(got < 0 ? errno : EPIPE, err);
+	return answer_parse(text, size, ret, err);
 }
 
 static const char *text_of(json_t *object, const char *key)
@@ -124,9 +150,11 @@ static void saves_print(json_t *saves)
 
 static void status_print(json_t *answer)
 {
-	printf("xengraftd %s, process %lld, for %lld s; %lld domains; jobs: %lld ended, %lld of them failed\n",
-	       text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "up_ms") / 1000,
-	       number_of(answer, "domains"), number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
+	const long long domains = number_of(answer, "domains");
+
+	printf("xengraftd %s, process %lld, for %lld s; %lld domain%s; jobs: %lld ended, %lld of them failed\n",
+	       text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "up_ms") / 1000, domains,
+	       domains == 1 ? "" : "s", number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
 	if (text_of(answer, "trouble")[0])
 		printf("cannot look: %s\n", text_of(answer, "trouble"));
 	disks_print(json_object_get(answer, "disks"));
