@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save migrated.
-# saved and before_save want a --disk of 600 MiB beside it, for the guest.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save migrated
+# store_lost. saved and before_save want a --disk of 600 MiB beside it, for the guest; after store_lost nothing works.
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
@@ -370,6 +370,22 @@ came_back_once()
 	xengraft withdraw --forget one
 	until_true "all swept" disks_are 0
 	daemon_stop
+}
+
+# xenstored ends: a connection that would stay broken for ever ends the daemon, so that whoever started it does so again.
+store_lost()
+{
+	printf 'poll = 1\n' >$conf
+	daemon_start
+	kill -STOP $daemon
+	t_fails 2 "xengraftd has not answered for 10 s" xengraft daemon status
+	kill -CONT $daemon
+	until_true "it answers again" xengraft daemon status
+	kill -KILL "$(cat /run/xenstored.pid)"
+	got=0
+	wait $daemon || got=$?
+	t_same "its exit status" "$got" 1
+	grep "the connection to xenstore is broken" $log
 }
 
 # The guests' starts, not the daemon.
