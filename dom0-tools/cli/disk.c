@@ -125,7 +125,7 @@ static int list_named(struct xg_cli *cli, const char *name, json_t *array, struc
 	struct xg_guest_row row;
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
-	int rc = xg_guest_open(name, &g, err);
+	int rc = xg_guest_named(&cli->ops, name, &g, err);
 
 	if (rc)
 		return rc;

@@ -40,7 +40,7 @@ int xg_cmd_inspect(struct xg_cli *cli, char **argv)
 	struct xg_guest *g;
 	int rc;
 
-	rc = xg_guest_open(argv[1], &g, &err);
+	rc = xg_guest_named(&cli->ops, argv[1], &g, &err);
 	if (rc)
 		return xg_cli_fail(&err);
 	xg_uuid_text(g->info.uuid, uuid);

@@ -164,7 +164,7 @@ static int upgrade_named(struct upgrade *u, const char *name, struct xg_err *err
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
 	uint32_t domid;
-	int rc = xg_guest_open(name, &g, err);
+	int rc = xg_guest_named(&u->cli->ops, name, &g, err);
 
 	if (rc)
 		return rc;
@@ -277,14 +277,18 @@ int xg_cmd_history(struct xg_cli *cli, char **argv)
 	uint32_t devid = UINT32_MAX;
 	struct xg_guest *g;
 	size_t count;
+	int rc;
 
 	if (cli->operands == 2 && xg_vdev_parse(argv[2], &devid, name, &err))
 		return xg_cli_fail(&err);
-	if (!xg_guest_open(argv[1], &g, NULL)) {
+	rc = xg_guest_named(&cli->ops, argv[1], &g, &err);
+	if (!rc) {
 		xg_uuid_text(g->info.uuid, uuid);
 		xg_guest_close(g);
 	}
-	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err))
+	if (rc && rc != -ENOENT)
+		return xg_cli_fail(&err);
+	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err) || (rc && !count))
 		return xg_cli_fail(&err);
 	history_print(rows, count, cli->options.json);
 	return XG_EXIT_OK;
