@@ -3,6 +3,8 @@
 #ifndef XG_CLI_H
 #define XG_CLI_H
 
+#include <jansson.h>
+
 #include "dom0-tools/cli/options.h"
 #include "dom0-tools/ops/ops.h"
 
@@ -44,6 +46,8 @@ int xg_cmd_swap(struct xg_cli *cli, char **argv);
 int xg_cmd_upgrade(struct xg_cli *cli, char **argv);
 int xg_cmd_withdraw(struct xg_cli *cli, char **argv);
 
+/* JSON on stdout, indented, with a newline. It stays the caller's. */
+void xg_cli_json(const json_t *json);
 /* Says on stderr what went wrong and gives the exit status for it. */
 int xg_cli_fail(const struct xg_err *err);
 

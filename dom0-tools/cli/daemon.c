@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* daemon status: asks xengraftd what it is at. */
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 
 #include "dom0-tools/cli/cli.h"
 #include "lib/base/log.h"
+#include "lib/base/table.h"
 
 #define ANSWER_MAX (16u << 20)	/* bytes: some hundred a disk and a job */
 #define ANSWER_S 10
@@ -103,19 +103,32 @@ static long long number_of(json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+static const struct xg_column disk_columns[] = {
+	{ "Name", 20, false }, { "ID", 5, true }, { "Vdev", 8, false }, { "Wish", 12, false }, { "Mode", 12, false },
+	{ "Should be", 12, false }, { "Why", 0, false },
+};
+
 static void disks_print(json_t *disks)
 {
+	struct xg_table t = XG_TABLE(disk_columns);
 	json_t *k;
 	size_t i;
 
 	if (!json_array_size(disks))
 		return;
-	printf("\n%-20s %5s %-8s %-12s %-12s %-12s %s\n", "Name", "ID", "Vdev", "Wish", "Mode", "Should be", "Why");
-	json_array_foreach(disks, i, k)
-		printf("%-20s %5lld %-8s %-12s %-12s %-12s %s%s\n", text_of(k, "guest"), number_of(k, "domid"),
-		       text_of(k, "vdev"), text_of(k, "wish")[0] ? text_of(k, "wish") : "-", text_of(k, "mode"),
-		       text_of(k, "should"), text_of(k, "why"),
-		       json_is_false(json_object_get(k, "backend_lives")) ? "; its backend is gone" : "");
+	json_array_foreach(disks, i, k) {
+		xg_table_cell(&t, "%s", text_of(k, "guest"));
+		xg_table_cell(&t, "%lld", number_of(k, "domid"));
+		xg_table_cell(&t, "%s", text_of(k, "vdev"));
+		xg_table_cell(&t, "%s", text_of(k, "wish")[0] ? text_of(k, "wish") : "-");
+		xg_table_cell(&t, "%s", text_of(k, "mode"));
+		xg_table_cell(&t, "%s", text_of(k, "should"));
+		xg_table_cell(&t, "%s%s", text_of(k, "why"),
+			      json_is_false(json_object_get(k, "backend_lives")) ? "; its backend is gone" : "");
+	}
+	putchar('\n');
+	(void)xg_table_print(&t, stdout, NULL);
+	xg_table_fini(&t);
 }
 
 static void jobs_print(json_t *jobs)
@@ -174,8 +187,7 @@ int xg_cmd_daemon(struct xg_cli *cli, char **argv)
 	if (daemon_ask("status\n", &answer, &err))
 		return xg_cli_fail(&err);
 	if (cli->options.json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2));
-		putchar('\n');
+		xg_cli_json(answer);
 	} else {
 		status_print(answer);
 	}

@@ -48,7 +48,8 @@ static const struct xg_command_row commands[] = {
 	  "is done again; a disk that has a backend is left alone.\n"
 	  "-t, --timeout MS  as for swap\n-j, --json        what was done, as a JSON array",
 	  xg_cmd_reconnect, false, "jt:", 0, 2 },
-	{ "rollback", "GUEST VDEV [--timeout MS] [--force] [--json]", "Give a disk back the driver that it had before its last swap",
+	{ "rollback", "GUEST VDEV [--timeout MS] [--force] [--json]",
+	  "Give a disk back the driver that it had before its last swap",
 	  "-t, --timeout MS, -f, --force, -j, --json   as for swap", xg_cmd_rollback, false, "jft:", 2, 2 },
 	{ "status", "GUEST VDEV [--json]", "Show a disk: driver, window, backend, counters",
 	  "-j, --json   as a JSON object", xg_cmd_status, false, "j", 2, 2 },
@@ -121,6 +122,12 @@ static int cmd_help(struct xg_cli *cli, char **argv)
 	}
 	help_one(row);
 	return XG_EXIT_OK;
+}
+
+void xg_cli_json(const json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
 }
 
 int xg_cli_fail(const struct xg_err *err)

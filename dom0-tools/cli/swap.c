@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* swap, rollback, upgrade, reconnect, history: from words to operations, from results to lines. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "dom0-tools/cli/cli.h"
+#include "dom0-tools/ops/json_text.h"
 #include "dom0-tools/ops/vdev.h"
-#include "lib/base/log.h"
+#include "lib/base/table.h"
 
 static json_t *driver_json(const struct xg_history_driver *d)
 {
@@ -17,7 +17,8 @@ static json_t *driver_json(const struct xg_history_driver *d)
 
 static json_t *history_json(const struct xg_history_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "guest", row->guest, "uuid", row->uuid,
+	return json_pack("{s:o, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "guest",
+			 xg_json_text(row->guest), "uuid", row->uuid,
 			 "vdev", row->vdev, "devid", (int)row->devid, "reason", row->reason, "from",
 			 driver_json(&row->from), "to", driver_json(&row->to), "hold_ns", (json_int_t)row->hold_ns, "held",
 			 (json_int_t)row->held, "in_flight", (json_int_t)row->in_flight, "replayed",
@@ -26,8 +27,7 @@ static json_t *history_json(const struct xg_history_row *row)
 
 static void json_print(json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-	putchar('\n');
+	xg_cli_json(json);
 	json_decref(json);
 }
 
@@ -237,35 +237,54 @@ int xg_cmd_reconnect(struct xg_cli *cli, char **argv)
 
 /* ---- history -------------------------------------------------------------------------------------------------- */
 
-static void history_line(const struct xg_history_row *row)
+static const struct xg_column history_columns[] = {
+	{ "When", 20, false }, { "Guest", 20, false }, { "Vdev", 8, false }, { "Reason", 9, false }, { "From", 24, false },
+	{ "sha256", 12, false }, { "", 2, false }, { "To", 24, false }, { "sha256", 12, false }, { "Hold ms", 11, true },
+	{ "Held", 5, true }, { "Flying", 7, true }, { "Replayed", 8, true },
+};
+
+static void history_line(struct xg_table *t, const struct xg_history_row *row)
 {
 	time_t at = row->at;
 	char when[32];
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
-	printf("%-19s  %-20s %-8s %-9s %-24s %.12s -> %-24s %.12s  %6llu.%03llu %5llu %7llu %8llu\n", when, row->guest,
-	       row->vdev, row->reason, row->from.driver, row->from.digest, row->to.driver, row->to.digest,
-	       (unsigned long long)row->hold_ns / 1000000, (unsigned long long)row->hold_ns / 1000 % 1000,
-	       (unsigned long long)row->held, (unsigned long long)row->in_flight, (unsigned long long)row->replayed);
+	xg_table_cell(t, "%s", when);
+	xg_table_cell(t, "%s", row->guest);
+	xg_table_cell(t, "%s", row->vdev);
+	xg_table_cell(t, "%s", row->reason);
+	xg_table_cell(t, "%s", row->from.driver);
+	xg_table_cell(t, "%.12s", row->from.digest);
+	xg_table_cell(t, "->");
+	xg_table_cell(t, "%s", row->to.driver);
+	xg_table_cell(t, "%.12s", row->to.digest);
+	xg_table_cell(t, "%llu.%03llu", (unsigned long long)row->hold_ns / 1000000,
+		      (unsigned long long)row->hold_ns / 1000 % 1000);
+	xg_table_cell(t, "%llu", (unsigned long long)row->held);
+	xg_table_cell(t, "%llu", (unsigned long long)row->in_flight);
+	xg_table_cell(t, "%llu", (unsigned long long)row->replayed);
 }
 
-static void history_print(const struct xg_history_row *rows, size_t count, bool json)
+static int history_print(const struct xg_history_row *rows, size_t count, bool json, struct xg_err *err)
 {
+	struct xg_table table = XG_TABLE(history_columns);
 	json_t *array = json ? json_array() : NULL;
 	size_t i;
+	int rc = 0;
 
-	if (!json)
-		printf("%-19s  %-20s %-8s %-9s %-24s %-12s    %-24s %-12s  %10s %5s %7s %8s\n", "When", "Guest", "Vdev", "Reason",
-		       "From", "sha256", "To", "sha256", "Hold ms", "Held", "Flying", "Replayed");
 	for (i = 0; i < count; i++) {
 		if (json)
 			json_array_append_new(array, history_json(&rows[i]));
 		else
-			history_line(&rows[i]);
+			history_line(&table, &rows[i]);
 	}
 	if (json)
 		json_print(array);
+	else
+		rc = xg_table_print(&table, stdout, err);
+	xg_table_fini(&table);
+	return rc;
 }
 
 /* A guest that runs is known by its UUID, one that is gone by the name that it had. */
@@ -290,6 +309,5 @@ int xg_cmd_history(struct xg_cli *cli, char **argv)
 		return xg_cli_fail(&err);
 	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err) || (rc && !count))
 		return xg_cli_fail(&err);
-	history_print(rows, count, cli->options.json);
-	return XG_EXIT_OK;
+	return history_print(rows, count, cli->options.json, &err) ? xg_cli_fail(&err) : XG_EXIT_OK;
 }

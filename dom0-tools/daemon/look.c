@@ -223,17 +223,6 @@ static int look_domains(struct looking *l, struct xg_err *err)
 
 /* ---- Disks ------------------------------------------------------------------------------------------------------ */
 
-static void look_backend(struct looking *l, const struct xg_device_row *row, struct xgd_disk *to)
-{
-	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
-	const struct xg_link_id id = { to->domid, row->devid, row->device.half };
-
-	/* What cannot be asked is taken for alive: nothing is begun then. */
-	to->lives = true;
-	if (kind)
-		(void)kind->lives(l->store, id, &to->lives, NULL);
-}
-
 /* Those of guests that are no more have let go, or are about to. */
 static size_t drop_gone(const struct xgd_view *v, struct xg_claim *claims, size_t count)
 {
@@ -258,7 +247,7 @@ static void look_disk(struct looking *l, const struct xg_guest_row *guest, const
 	memcpy(to->vdev, row->vdev, sizeof(to->vdev));
 	memcpy(to->mode, row->mode, sizeof(to->mode));
 	memcpy(to->wish, row->wish, sizeof(to->wish));
-	look_backend(l, row, to);
+	to->lives = xg_backend_lives(l->store, to->domid, row);
 	if (!xg_target_id(row->target, &id)) {
 		to->device = id.device;
 		to->others = xg_claims_others(claims, claim_count, &id, &who);
