@@ -99,6 +99,17 @@ static int check_device(const struct swap *w, struct xg_err *err)
 	return 0;
 }
 
+/* What can be no digest was meant as a mode. */
+static int driver_named(struct swap *w, const char *name, struct xg_err *err)
+{
+	const char *digits = !strncmp(name, "sha256:", 7) ? name + 7 : name;
+
+	if (!*digits || digits[strspn(digits, "0123456789abcdef")])
+		return xg_fail(err, EINVAL, "'%s' is no mode (virtual, paravirtual, auto), and no image: six or more digits "
+			       "of its SHA-256", name);
+	return xg_driver_named(w->s->ops, name, &w->own, err);
+}
+
 static int check_image(struct swap *w, struct xg_err *err)
 {
 	const char *driver = w->wish->driver;
@@ -109,7 +120,7 @@ static int check_image(struct swap *w, struct xg_err *err)
 	else if (xg_backend_kind_of(driver))
 		rc = xg_driver_get(w->s->ops, &w->s->row.os, "xen-blkif", driver, &w->own, err);
 	else
-		rc = xg_driver_named(w->s->ops, driver, &w->own, err);
+		rc = driver_named(w, driver, err);
 	if (rc)
 		return rc;
 	if (driver && !w->own)
