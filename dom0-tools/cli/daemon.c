@@ -131,6 +131,24 @@ static void disks_print(json_t *disks)
 	xg_table_fini(&t);
 }
 
+/* Of the domains' lists. */
+static void left_out_print(json_t *left_out)
+{
+	json_t *k;
+	size_t i;
+
+	if (json_array_size(left_out))
+		putchar('\n');
+	json_array_foreach(left_out, i, k) {
+		printf("Domain %lld: ", number_of(k, "domid"));
+		if (number_of(k, "item"))
+			printf("item %lld of its list", number_of(k, "item"));
+		else
+			printf("its list");
+		printf("%s%s is left out: %s\n", text_of(k, "vdev")[0] ? ", " : "", text_of(k, "vdev"), text_of(k, "why"));
+	}
+}
+
 static void jobs_print(json_t *jobs)
 {
 	json_t *k;
@@ -171,6 +189,7 @@ static void status_print(json_t *answer)
 	if (text_of(answer, "trouble")[0])
 		printf("cannot look: %s\n", text_of(answer, "trouble"));
 	disks_print(json_object_get(answer, "disks"));
+	left_out_print(json_object_get(answer, "left_out"));
 	jobs_print(json_object_get(answer, "jobs"));
 	saves_print(json_object_get(answer, "saves"));
 }

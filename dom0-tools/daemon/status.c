@@ -52,6 +52,33 @@ static json_t *save_json(const struct xgd_save *save)
 			 (json_int_t)save->for_ms);
 }
 
+/* What a domain's list has and is not attached: else one would look for it in vain. ITEM 0: all of the list. */
+static void left_out_append(json_t *array, const struct xgd_domain *domain, size_t item, const char *vdev, const char *why)
+{
+	json_array_append_new(array, json_pack("{s:i, s:s, s:i, s:o, s:o}", "domid", (int)domain->domid, "uuid", domain->uuid,
+					       "item", (int)item, "vdev", xg_json_text(vdev), "why", xg_json_text(why)));
+}
+
+static json_t *left_out_json(const struct xgd_view *view)
+{
+	json_t *array = json_array();
+	size_t i, k;
+
+	for (i = 0; i < view->domain_count; i++) {
+		const struct xgd_domain *d = &view->domains[i];
+
+		if (d->problem[0])
+			left_out_append(array, d, 0, "", d->problem);
+		for (k = 0; k < d->item_count; k++) {
+			if (!d->items[k].good)
+				left_out_append(array, d, k + 1, "", d->items[k].problem);
+			else if (d->items[k].unwanted)
+				left_out_append(array, d, k + 1, d->items[k].item.spec.vdev, "detached by hand");
+		}
+	}
+	return array;
+}
+
 static const char *job_state(const struct xgd_job *job, uint64_t now)
 {
 	if (job->running)
@@ -88,10 +115,11 @@ static json_t *status_json(struct xgd *d)
 		xgd_saves_row(d->saves, i, &save);
 		json_array_append_new(saves, save_json(&save));
 	}
-	return json_pack("{s:s, s:i, s:o, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
+	return json_pack("{s:s, s:i, s:o, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
 			 "config", xg_json_text(d->config_path), "up_ms", (json_int_t)(now - d->started_ms), "domains",
 			 (int)d->view.domain_count, "jobs_done", (int)d->jobs_done, "jobs_failed", (int)d->jobs_failed,
-			 "trouble", xg_json_text(d->trouble), "disks", disks, "jobs", jobs, "saves", saves);
+			 "trouble", xg_json_text(d->trouble), "disks", disks, "left_out",
+			 left_out_json(&d->view), "jobs", jobs, "saves", saves);
 }
 
 static json_t *answer_json(struct xgd *d, const char *request)

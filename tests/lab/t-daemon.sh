@@ -78,7 +78,7 @@ guest_start()
 {
 	guest=$1
 	shift
-	lab-guest start "$guest" --tools "$@" --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"
+	lab-guest start "$guest" --tools "$@" --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1'${more:-} ]"
 }
 
 # Three guests on one device come and go.
@@ -116,6 +116,7 @@ reload()
 {
 	printf 'settle = 0\n' >$conf
 	daemon_start
+	more=", 'vdev=xvdc,target=/nowhere,mode=quick'"
 	guest_start one
 	until_true "the list's disk" mode_is one paravirtual
 	printf 'settle = 0\njobs = none\n' >$conf
@@ -127,10 +128,12 @@ reload()
 	xengraft disk-detach one xvdb
 	kill -HUP $daemon
 	until_true "the reload" grep -q "$conf reloaded" $log
-	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 1 disk' $log) -ge 2 ]"
+	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 2 disks' $log) -ge 2 ]"
 	until_true "rest" at_rest
 	disks_are 0
 	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
+	xengraft daemon status | grep -F "item 1 of its list, xvdb is left out: detached by hand"
+	xengraft daemon status | grep -F "item 2 of its list is left out: mode 'quick' is none of virtual, paravirtual and auto"
 	xengraft disk-attach one vdev=xvdb,target=$device --mode virtual
 	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
 	mode_is one virtual
