@@ -108,7 +108,7 @@ static json_t *operation_json(const struct status *st)
 {
 	const struct xg_operation_row *op = &st->op;
 
-	return op->verb[0] ? json_pack("{s:s, s:s, s:I, s:I, s:b}", "operation", op->verb, "step", op->step, "pid",
+	return op->verb[0] ? json_pack("{s:s, s:s, s:I, s:I, s:b}", "verb", op->verb, "step", op->step, "pid",
 				       (json_int_t)op->pid, "since", (json_int_t)op->since, "unfinished", st->unfinished) :
 			     json_null();
 }

@@ -755,9 +755,10 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
 {
 	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
-	struct xg_device_row row;
+	struct xg_device_row row, next;
 	struct xg_reply reply;
 	uint32_t command;
+	bool done;
 	int rc = xg_state_device_get(s->ops->state, s->uuid, op->devid, &row, err);
 
 	if (rc)
@@ -777,8 +778,12 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 	}
 	if (rc)
 		return rc;
-	if (id.half != row.device.half)
+	/* Recorded already: then only the first step has no row `next` that is still to come true. */
+	done = op->steps > 1 && xg_state_next_get(s->ops->state, s->uuid, op->devid, &next, NULL) == -ENOENT;
+	if (id.half != row.device.half) {
 		rc = recover_forward(s, core, &row, err);
+		done = true;
+	}
 	/* Also where nothing was swapped: in a guest that was restored nothing is announced yet. */
 	if (!rc)
 		rc = announce(s, id, &row, err);
@@ -786,5 +791,9 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		return rc;
 	id.half = !id.half;
 	rc = xg_swap_retire(s->ops, core, id, &row, err);
-	return rc ? rc : xg_state_next_remove(s->ops->state, s->uuid, op->devid, err);
+	if (!rc)
+		rc = xg_state_next_remove(s->ops->state, s->uuid, op->devid, err);
+	if (!rc)
+		xg_ops_notice(s->ops, "the swap was %s: %s has the driver %s", done ? "finished" : "undone", row.vdev, row.driver);
+	return rc;
 }

@@ -103,16 +103,28 @@ START_TEST(one_driver_serves_after_a_failure)
 }
 END_TEST
 
+/* Which of the two it was is said, and is so. */
+static void must_say_which(long half_before)
+{
+	const char *which = rig_ask("SELECT half FROM device") == half_before ? "the swap was undone" : "the swap was finished";
+
+	if (strstr(rig.notices, "unfinished at"))
+		ck_assert_msg(strstr(rig.notices, which) != NULL, "%s: '%s'", which, rig.notices);
+}
+
 START_TEST(one_driver_serves_after_a_kill)
 {
 	unsigned int n;
+	long half;
 
 	for (n = 1; n < POINTS_MAX; n++) {
 		rows[_i].from();
+		half = rig_ask("SELECT half FROM device");
 		if (!killed_at(n, rows[_i].operation))
 			break;
 		fake_host->stuck = false;
 		must_work(rig_recover, "recovery");
+		must_say_which(half);
 		if (rows[_i].again)
 			must_work(rows[_i].again, rows[_i].name);
 		must_be_attached();
