@@ -130,8 +130,10 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	size_t count = 0;
 	int rc;
 
-	if (!s->row.core.va.v)
+	if (!s->row.core.va.v) {
+		xg_ops_notice(s->ops, "guest '%s' has no personality of xengraft's", s->guest->info.name);
 		return 0;
+	}
 	rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
 	free(rows);
 	if (rc)
@@ -139,11 +141,9 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	if (count)
 		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first",
 			       s->guest->info.name, count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
-	if (s->ops->dry_run) {
-		xg_ops_progress(s->ops, "remove the personality");
-		return 0;
-	}
 	xg_ops_progress(s->ops, "remove the personality");
+	if (s->ops->dry_run)
+		return 0;
 	/* A module stays: its owner loaded it, and unloads it. */
 	rc = s->row.core.module ? 0 : xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
 	if (core)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/policy.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
@@ -143,6 +144,8 @@ int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_
 			return xg_fail_errno(err, errno, "lock %s", path);
 		if (xg_now_ms() >= end)
 			return xg_fail(err, EAGAIN, "another operation works on guest %s", uuid);
+		if (xg_interrupted())
+			return xg_fail(err, EINTR, "interrupted while another operation worked on guest %s", uuid);
 		nanosleep(&pause, NULL);
 	}
 	*ret_fd = fd;

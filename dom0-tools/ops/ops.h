@@ -85,7 +85,7 @@ int xg_recover(struct xg_session *s, struct xg_err *err);
 int xg_sweep(struct xg_ops *ops, struct xg_err *err);
 /* What ROW says holds for the domain DOMID as it is now. */
 bool xg_guest_is_here(const struct xg_ops *ops, const struct xg_guest_row *row, uint32_t domid);
-/* UUID's lock, for at most WAIT_MS: *RET_FD is to be closed. -EAGAIN: somebody else has it. */
+/* UUID's lock, for at most WAIT_MS: *RET_FD is to be closed. -EAGAIN: somebody else has it; -EINTR: see interrupt.h. */
 int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_ms, int *ret_fd, struct xg_err *err);
 
 /* What an attach did, for whoever wants to tell. */

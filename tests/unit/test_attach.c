@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
+#include "dom0-tools/ops/interrupt.h"
 #include "driver-repo/keyring.h"
 #include "tests/lib/ops_check.h"
 
@@ -405,6 +406,22 @@ START_TEST(bytes_that_were_left_are_taken_over)
 }
 END_TEST
 
+/* With a clock that stands still: else it would wait for ever. */
+static void waits_no_longer_than_one_wants(void)
+{
+	struct xg_err err = XG_ERR_NONE;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		xg_interrupt_catch();
+		raise(SIGINT);
+		_exit(attach(&err) == -EINTR && strstr(err.text, "interrupted while another operation worked") ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
 START_TEST(two_at_once_take_turns)
 {
 	char path[160];
@@ -418,6 +435,8 @@ START_TEST(two_at_once_take_turns)
 	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
 	fake_host->tick_ms = 6000;
 	FAILS(attach, -EAGAIN, "another operation works on guest 'fake'");
+	fake_host->tick_ms = 0;
+	waits_no_longer_than_one_wants();
 	close(fd);
 	fake_host->tick_ms = 1;
 	OK(attach);
