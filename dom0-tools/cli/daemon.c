@@ -188,6 +188,8 @@ static void status_print(json_t *answer)
 	       domains == 1 ? "" : "s", number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
 	if (text_of(answer, "trouble")[0])
 		printf("cannot look: %s\n", text_of(answer, "trouble"));
+	if (text_of(answer, "not_reloaded")[0])
+		printf("not reloaded: %s\n", text_of(answer, "not_reloaded"));
 	disks_print(json_object_get(answer, "disks"));
 	left_out_print(json_object_get(answer, "left_out"));
 	jobs_print(json_object_get(answer, "jobs"));

@@ -267,13 +267,16 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)xg_now_ms() * 1000);
 	if (config_load(d, &err)) {
 		xg_error("not reloaded: %s", err.text);
+		(void)sd_notifyf(0, "STATUS=not reloaded: %s", err.text);
 	} else {
+		(void)sd_notify(0, "STATUS=");
 		xgd_lists_forget(d->lists);
 		/* The last view borrows from the lists. */
 		xgd_view_fini(&d->view);
 		xgd_queue_forgive(&d->queue, xg_now_ms());
 		xg_info("%s reloaded", d->config_path);
 	}
+	snprintf(d->refused, sizeof(d->refused), "%s", err.text);
 	(void)sd_notify(0, "READY=1");
 	xgd_now(d);
 	return 0;

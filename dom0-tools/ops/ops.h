@@ -69,8 +69,8 @@ void xg_session_close(struct xg_session *s);
 XG_DEFINE_AUTO(struct xg_session, xg_session_close)
 
 /*
- * Opens the guest that runs under NAME, a name or an id: the caller's to close. -ENOENT: none, and the text tells whether
- * one is on record; -ESRCH: it is not that of ops->uuid.
+ * Opens the guest that runs under NAME, a name or an id: the caller's to close. -ENOENT: none, and the text tells
+ * whether one is on record; -ESRCH: it is not that of ops->uuid.
  */
 int xg_guest_named(struct xg_ops *ops, const char *name, struct xg_guest **ret, struct xg_err *err);
 

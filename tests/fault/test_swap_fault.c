@@ -106,7 +106,8 @@ END_TEST
 /* Which of the two it was is said, and is so. */
 static void must_say_which(long half_before)
 {
-	const char *which = rig_ask("SELECT half FROM device") == half_before ? "the swap was undone" : "the swap was finished";
+	bool undone = rig_ask("SELECT half FROM device") == half_before;
+	const char *which = undone ? "the swap was undone" : "the swap was finished";
 
 	if (strstr(rig.notices, "unfinished at"))
 		ck_assert_msg(strstr(rig.notices, which) != NULL, "%s: '%s'", which, rig.notices);

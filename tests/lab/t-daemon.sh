@@ -123,17 +123,19 @@ reload()
 	kill -HUP $daemon
 	until_true "the complaint" grep -q "not reloaded: $conf:2: jobs is a number from 1 to 64" $log
 	xengraftd --check-config $conf 2>&1 | grep -F "$conf:2:"
+	xengraft daemon status | grep -F "not reloaded: $conf:2:"
 	printf 'settle = 0\njobs = 2\n' >$conf
 	xengraftd --check-config $conf
 	xengraft disk-detach one xvdb
 	kill -HUP $daemon
 	until_true "the reload" grep -q "$conf reloaded" $log
+	t_not sh -c "xengraft daemon status | grep 'not reloaded'"
 	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 2 disks' $log) -ge 2 ]"
 	until_true "rest" at_rest
 	disks_are 0
 	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
 	xengraft daemon status | grep -F "item 1 of its list, xvdb is left out: detached by hand"
-	xengraft daemon status | grep -F "item 2 of its list is left out: mode 'quick' is none of virtual, paravirtual and auto"
+	xengraft daemon status | grep -F "item 2 of its list is left out: mode 'quick' is none of"
 	xengraft disk-attach one vdev=xvdb,target=$device --mode virtual
 	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
 	mode_is one virtual
@@ -375,7 +377,7 @@ came_back_once()
 	daemon_stop
 }
 
-# xenstored ends: a connection that would stay broken for ever ends the daemon, so that whoever started it does so again.
+# xenstored ends: a connection that would stay broken for ever ends the daemon, so that its unit starts it again.
 store_lost()
 {
 	printf 'poll = 1\n' >$conf
