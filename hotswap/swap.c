@@ -57,8 +57,8 @@ int xg_swap_switch(struct xg_core *core, const struct xg_device_record *record, 
 	}
 	if (rc == -EBUSY)
 		return xg_fail(err, EAGAIN,
-			       "%s: its backend did not finish %llu requests within %u ms: nothing was changed", name,
-			       (unsigned long long)reply.values[2], deadline_ms);
+			       "%s: its backend did not finish %llu request%s within %u ms: nothing was changed", name,
+			       (unsigned long long)reply.values[2], reply.values[2] == 1 ? "" : "s", deadline_ms);
 	if (rc == -EIO)
 		return xg_fail(err, EIO, "%s: the new backend does not answer", name);
 	if (rc)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* daemon status: asks xengraftd what it is at. */
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +8,8 @@
 #include <sys/un.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
+#include "lib/base/log.h"
+#include "lib/base/table.h"
 
 #define ANSWER_MAX (16u << 20)	/* bytes: some hundred a disk and a job */
 #define ANSWER_S 10
@@ -40,6 +40,33 @@ static int daemon_connect(int *ret, struct xg_err *err)
 	return 0;
 }
 
+/* It closes at once where too many ask. */
+static int no_answer(int code, struct xg_err *err)
+{
+	if (code == EPIPE || code == ECONNRESET)
+		return xg_fail(err, EAGAIN, "too many ask xengraftd just now: try again");
+	if (code == EAGAIN)
+		return xg_fail(err, EAGAIN, "xengraftd has not answered for %d s: it is stuck, or was stopped", ANSWER_S);
+	return xg_fail_errno(err, code, "xengraftd has not answered");
+}
+
+static int answer_parse(const char *text, size_t size, json_t **ret, struct xg_err *err)
+{
+	json_t *answer = json_loadb(text, size, 0, NULL);
+	const char *refused = json_string_value(json_object_get(answer, "error"));
+	int rc = 0;
+
+	if (!answer)
+		return xg_fail(err, EPROTO, "xengraftd's answer is no JSON");
+	if (refused) {
+		rc = xg_fail(err, EPROTO, "xengraftd: %s", refused);
+		json_decref(answer);
+	} else {
+		*ret = answer;
+	}
+	return rc;
+}
+
 /* All that it says until it closes. */
 static int daemon_ask(const char *request, json_t **ret, struct xg_err *err)
 {
@@ -54,15 +81,14 @@ static int daemon_ask(const char *request, json_t **ret, struct xg_err *err)
 	if (!text)
 		return xg_fail_errno(err, ENOMEM, "xengraftd's answer");
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
-		return xg_fail_errno(err, errno, "xengraftd");
+		return no_answer(errno, err);
 	while (got > 0 && size < ANSWER_MAX) {
 		got = recv(fd, text + size, ANSWER_MAX - size, 0);
 		size += got > 0 ? (size_t)got : 0;
 	}
-	if (got < 0)
-		return xg_fail_errno(err, errno, "xengraftd has not answered");
-	*ret = json_loadb(text, size, 0, NULL);
-	return *ret ? 0 : xg_fail(err, EPROTO, "xengraftd's answer is no JSON");
+	if (got < 0 || !size)
+		return no_answer(got < 0 ? errno : EPIPE, err);
+	return answer_parse(text, size, ret, err);
 }
 
 static const char *text_of(json_t *object, const char *key)
@@ -77,19 +103,50 @@ static long long number_of(json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+static const struct xg_column disk_columns[] = {
+	{ "Name", 20, false }, { "ID", 5, true }, { "Vdev", 8, false }, { "Wish", 12, false }, { "Mode", 12, false },
+	{ "Should be", 12, false }, { "Why", 0, false },
+};
+
 static void disks_print(json_t *disks)
 {
+	struct xg_table t = XG_TABLE(disk_columns);
 	json_t *k;
 	size_t i;
 
 	if (!json_array_size(disks))
 		return;
-	printf("\n%-20s %5s %-8s %-12s %-12s %-12s %s\n", "Name", "ID", "Vdev", "Wish", "Mode", "Should be", "Why");
-	json_array_foreach(disks, i, k)
-		printf("%-20s %5lld %-8s %-12s %-12s %-12s %s%s\n", text_of(k, "guest"), number_of(k, "domid"),
-		       text_of(k, "vdev"), text_of(k, "wish")[0] ? text_of(k, "wish") : "-", text_of(k, "mode"),
-		       text_of(k, "should"), text_of(k, "why"),
-		       json_is_false(json_object_get(k, "backend_lives")) ? "; its backend is gone" : "");
+	json_array_foreach(disks, i, k) {
+		xg_table_cell(&t, "%s", text_of(k, "guest"));
+		xg_table_cell(&t, "%lld", number_of(k, "domid"));
+		xg_table_cell(&t, "%s", text_of(k, "vdev"));
+		xg_table_cell(&t, "%s", text_of(k, "wish")[0] ? text_of(k, "wish") : "-");
+		xg_table_cell(&t, "%s", text_of(k, "mode"));
+		xg_table_cell(&t, "%s", text_of(k, "should"));
+		xg_table_cell(&t, "%s%s", text_of(k, "why"),
+			      json_is_false(json_object_get(k, "backend_lives")) ? "; its backend is gone" : "");
+	}
+	putchar('\n');
+	(void)xg_table_print(&t, stdout, NULL);
+	xg_table_fini(&t);
+}
+
+/* Of the domains' lists. */
+static void left_out_print(json_t *left_out)
+{
+	json_t *k;
+	size_t i;
+
+	if (json_array_size(left_out))
+		putchar('\n');
+	json_array_foreach(left_out, i, k) {
+		printf("Domain %lld: ", number_of(k, "domid"));
+		if (number_of(k, "item"))
+			printf("item %lld of its list", number_of(k, "item"));
+		else
+			printf("its list");
+		printf("%s%s is left out: %s\n", text_of(k, "vdev")[0] ? ", " : "", text_of(k, "vdev"), text_of(k, "why"));
+	}
 }
 
 static void jobs_print(json_t *jobs)
@@ -124,29 +181,34 @@ static void saves_print(json_t *saves)
 
 static void status_print(json_t *answer)
 {
-	printf("xengraftd %s, process %lld, for %lld s; %lld domains; jobs: %lld ended, %lld of them failed\n",
-	       text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "up_ms") / 1000,
-	       number_of(answer, "domains"), number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
+	const long long domains = number_of(answer, "domains");
+
+	printf("xengraftd %s, process %lld, for %lld s; %lld domain%s; jobs: %lld ended, %lld of them failed\n",
+	       text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "up_ms") / 1000, domains,
+	       domains == 1 ? "" : "s", number_of(answer, "jobs_done"), number_of(answer, "jobs_failed"));
 	if (text_of(answer, "trouble")[0])
 		printf("cannot look: %s\n", text_of(answer, "trouble"));
+	if (text_of(answer, "not_reloaded")[0])
+		printf("not reloaded: %s\n", text_of(answer, "not_reloaded"));
 	disks_print(json_object_get(answer, "disks"));
+	left_out_print(json_object_get(answer, "left_out"));
 	jobs_print(json_object_get(answer, "jobs"));
 	saves_print(json_object_get(answer, "saves"));
 }
 
-int xg_cmd_daemon(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_daemon(struct xg_cli *cli, char **argv)
 {
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	json_t *answer = NULL;
 
-	if (xg_cli_options(argc, argv, "j", &options) != 1 || strcmp(argv[1], "status"))
-		return xg_cli_usage(cli);
+	if (strcmp(argv[1], "status")) {
+		xg_error("the daemon can be asked for its 'status' only, not '%s'", argv[1]);
+		return XG_EXIT_FAILED;
+	}
 	if (daemon_ask("status\n", &answer, &err))
 		return xg_cli_fail(&err);
-	if (options.json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2));
-		putchar('\n');
+	if (cli->options.json) {
+		xg_cli_json(answer);
 	} else {
 		status_print(answer);
 	}

@@ -1,32 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* disk-attach, disk-detach, disk-list, withdraw: from words to operations, from results to lines. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
+#include "dom0-tools/ops/backend_kind.h"
+#include "dom0-tools/ops/json_text.h"
 #include "hotswap/wait.h"
-#include "lib/base/log.h"
+#include "lib/base/table.h"
 
-int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_attach(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_attached done = { .first = false };
 	struct xg_disk_spec spec;
 	struct xg_err err = XG_ERR_NONE;
-	int operands = xg_cli_options(argc, argv, "m:sPw:x", &options);
 
-	if (operands < 2)
-		return xg_cli_usage(cli);
-	if (xg_disk_spec_parse(operands - 1, (const char *const *)argv + 2, &spec, &err))
+	if (xg_disk_spec_parse(cli->operands - 1, (const char *const *)argv + 2, &spec, &err))
 		return xg_cli_fail(&err);
-	if (options.mode)
-		snprintf(spec.mode, sizeof(spec.mode), "%s", options.mode);
-	spec.shared = options.shared;
-	spec.listed = options.policy;
-	spec.of_xl = options.of_xl;
-	if (options.wait_s && xg_guest_wait(&cli->ops, argv[1], &spec, options.wait_s * 1000, &err))
+	if (cli->options.mode)
+		snprintf(spec.mode, sizeof(spec.mode), "%s", cli->options.mode);
+	spec.shared = cli->options.shared;
+	spec.listed = cli->options.policy;
+	spec.of_xl = cli->options.of_xl;
+	if (cli->options.wait_s && xg_guest_wait(&cli->ops, argv[1], &spec, cli->options.wait_s * 1000, &err))
 		return xg_cli_fail(&err);
 	if (xg_disk_attach(&cli->ops, argv[1], &spec, &done, &err))
 		return xg_cli_fail(&err);
@@ -41,28 +37,22 @@ int xg_cmd_disk_attach(struct xg_cli *cli, int argc, char **argv)
 	return XG_EXIT_OK;
 }
 
-int xg_cmd_disk_detach(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_detach(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
 	int rc;
 
-	if (xg_cli_options(argc, argv, "fx", &options) != 2)
-		return xg_cli_usage(cli);
-	rc = xg_disk_detach(&cli->ops, argv[1], argv[2], options.force, &err);
+	rc = xg_disk_detach(&cli->ops, argv[1], argv[2], cli->options.force, &err);
 	/* The attach may have waited for the guest still, and been called off by xl's taking the disk away. */
-	return !rc || (rc == -ENOENT && options.of_xl) ? XG_EXIT_OK : xg_cli_fail(&err);
+	return !rc || (rc == -ENOENT && cli->options.of_xl) ? XG_EXIT_OK : xg_cli_fail(&err);
 }
 
-int xg_cmd_withdraw(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_withdraw(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 
-	if (xg_cli_options(argc, argv, "F", &options) != 1)
-		return xg_cli_usage(cli);
-	if (options.forget ? xg_forget(&cli->ops, argv[1], &err) : xg_withdraw(&cli->ops, argv[1], &err))
+	if (cli->options.forget ? xg_forget(&cli->ops, argv[1], &err) : xg_withdraw(&cli->ops, argv[1], &err))
 		return xg_cli_fail(&err);
 	return XG_EXIT_OK;
 }
@@ -75,102 +65,117 @@ static const char *state_of(const struct xg_guest_row *guest, const struct xg_de
 	return guest->away ? "away" : d->state;
 }
 
-static void list_line(const struct xg_guest_row *guest, const struct xg_device_row *d)
-{
-	char id[16] = "-";
+static const struct xg_column list_columns[] = {
+	{ "Name", 20, false }, { "ID", 5, true }, { "Vdev", 8, false }, { "Access", 6, false }, { "Mode", 12, false },
+	{ "Wish", 12, false }, { "State", 6, false }, { "Driver", 24, false }, { "Target", 0, false },
+};
 
-	if (!guest->away)
-		snprintf(id, sizeof(id), "%u", guest->domid);
-	printf("%-20s %5s %-8s %-6s %-12s %-12s %-6s %-24s %s%s\n", guest->name, id, d->vdev,
-	       d->read_only ? "ro" : "rw", d->mode, d->wish[0] ? d->wish : "-", state_of(guest, d), d->driver, d->target,
-	       d->shared ? " (shared)" : "");
+struct list {
+	struct xg_cli *cli;
+	struct xg_table table;
+	json_t *array;		/* NULL: lines */
+};
+
+static bool has_backend(const struct list *l, const struct xg_guest_row *guest, const struct xg_device_row *d)
+{
+	return !guest->away && xg_backend_lives(l->cli->ops.store, guest->domid, d);
 }
 
-static json_t *list_json(const struct xg_guest_row *guest, const struct xg_device_row *d)
+static void list_line(struct list *l, const struct xg_guest_row *guest, const struct xg_device_row *d)
+{
+	struct xg_table *t = &l->table;
+
+	xg_table_cell(t, "%s", guest->name);
+	if (guest->away)
+		xg_table_cell(t, "-");
+	else
+		xg_table_cell(t, "%u", guest->domid);
+	xg_table_cell(t, "%s", d->vdev);
+	xg_table_cell(t, "%s", d->read_only ? "ro" : "rw");
+	xg_table_cell(t, "%s", d->mode);
+	xg_table_cell(t, "%s", d->wish[0] ? d->wish : "-");
+	xg_table_cell(t, "%s", state_of(guest, d));
+	xg_table_cell(t, "%s", d->driver);
+	xg_table_cell(t, "%s%s%s", d->target, d->shared ? " (shared)" : "",
+		      guest->away || has_backend(l, guest, d) ? "" : " (no backend)");
+}
+
+static json_t *list_json(const struct list *l, const struct xg_guest_row *guest, const struct xg_device_row *d)
 {
 	json_t *domid = guest->away ? json_null() : json_integer(guest->domid);
 
-	return json_pack("{s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:I}", "guest",
-			 guest->name, "domid", domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
-			 "target", d->target, "mode", d->mode, "wish", d->wish, "shared", d->shared,
-			 "read_only", d->read_only, "state", state_of(guest, d),
+	return json_pack("{s:o, s:o, s:s, s:s, s:i, s:o, s:s, s:s, s:b, s:b, s:s, s:b, s:s, s:s, s:s, s:I}", "guest",
+			 xg_json_text(guest->name), "domid", domid, "uuid", d->uuid, "vdev", d->vdev, "devid", (int)d->devid,
+			 "target", xg_json_text(d->target), "mode", d->mode, "wish", d->wish, "shared", d->shared,
+			 "read_only", d->read_only, "state", state_of(guest, d), "backend_lives", has_backend(l, guest, d),
 			 "driver", d->driver, "version", d->version, "sha256", d->digest, "since",
 			 (json_int_t)d->since);
 }
 
-/* One guest's disks: as lines, or appended to ARRAY. */
-static int list_guest(struct xg_cli *cli, const struct xg_guest_row *guest, json_t *array, struct xg_err *err)
+static int list_guest(struct list *l, const struct xg_guest_row *guest, struct xg_err *err)
 {
 	struct xg_device_row *rows;
 	size_t count, i;
-	int rc = xg_state_device_list(cli->ops.state, guest->uuid, &rows, &count, err);
+	int rc = xg_state_device_list(l->cli->ops.state, guest->uuid, &rows, &count, err);
 
 	if (rc)
 		return rc;
 	for (i = 0; i < count; i++) {
-		if (array)
-			json_array_append_new(array, list_json(guest, &rows[i]));
+		if (l->array)
+			json_array_append_new(l->array, list_json(l, guest, &rows[i]));
 		else
-			list_line(guest, &rows[i]);
+			list_line(l, guest, &rows[i]);
 	}
 	free(rows);
 	return 0;
 }
 
-static int list_all(struct xg_cli *cli, json_t *array, struct xg_err *err)
+static int list_all(struct list *l, struct xg_err *err)
 {
 	struct xg_guest_row *guests;
 	size_t count, i;
-	int rc = xg_state_guest_list(cli->ops.state, &guests, &count, err);
+	int rc = xg_state_guest_list(l->cli->ops.state, &guests, &count, err);
 
 	if (rc)
 		return rc;
 	for (i = 0; !rc && i < count; i++)
-		rc = list_guest(cli, &guests[i], array, err);
+		rc = list_guest(l, &guests[i], err);
 	free(guests);
 	return rc;
 }
 
-static int list_named(struct xg_cli *cli, const char *name, json_t *array, struct xg_err *err)
+static int list_named(struct list *l, const char *name, struct xg_err *err)
 {
 	struct xg_guest_row row;
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
-	int rc = xg_guest_open(name, &g, err);
+	int rc = xg_guest_named(&l->cli->ops, name, &g, err);
 
 	if (rc)
 		return rc;
 	xg_uuid_text(g->info.uuid, uuid);
 	xg_guest_close(g);
-	rc = xg_state_guest_get(cli->ops.state, uuid, &row, err);
+	rc = xg_state_guest_get(l->cli->ops.state, uuid, &row, err);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	return list_guest(cli, &row, array, err);
+	return list_guest(l, &row, err);
 }
 
-int xg_cmd_disk_list(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_disk_list(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
+	struct list l = { .cli = cli, .table = XG_TABLE(list_columns), .array = cli->options.json ? json_array() : NULL };
 	struct xg_err err = XG_ERR_NONE;
-	int i, rc, operands = xg_cli_options(argc, argv, "j", &options);
-	json_t *array;
+	int i, rc = xg_sweep(&cli->ops, &err);
 
-	if (operands < 0)
-		return xg_cli_usage(cli);
-	rc = xg_sweep(&cli->ops, &err);
-	if (rc)
-		return xg_cli_fail(&err);
-	array = options.json ? json_array() : NULL;
-	if (!array)
-		printf("%-20s %5s %-8s %-6s %-12s %-12s %-6s %-24s %s\n", "Name", "ID", "Vdev", "Access", "Mode", "Wish", "State",
-		       "Driver", "Target");
-	rc = operands ? 0 : list_all(cli, array, &err);
-	for (i = 1; !rc && i <= operands; i++)
-		rc = list_named(cli, argv[i], array, &err);
-	if (!rc && array) {
-		json_dumpf(array, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	json_decref(array);
+	if (!rc && !cli->operands)
+		rc = list_all(&l, &err);
+	for (i = 1; !rc && i <= cli->operands; i++)
+		rc = list_named(&l, argv[i], &err);
+	if (!rc && l.array)
+		xg_cli_json(l.array);
+	else if (!rc)
+		rc = xg_table_print(&l.table, stdout, &err);
+	json_decref(l.array);
+	xg_table_fini(&l.table);
 	return rc ? xg_cli_fail(&err) : XG_EXIT_OK;
 }

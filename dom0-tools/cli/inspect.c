@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
 #include "dom0-tools/inspect/report.h"
 #include "dom0-tools/ops/policy.h"
 
@@ -34,23 +33,20 @@ static int inspect_kernel(struct xg_cli *cli, struct xg_guest *g, bool json, str
 	return rc;
 }
 
-int xg_cmd_inspect(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_inspect(struct xg_cli *cli, char **argv)
 {
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
 	int rc;
 
-	if (xg_cli_options(argc, argv, "j", &options) != 1)
-		return xg_cli_usage(cli);
-	rc = xg_guest_open(argv[1], &g, &err);
+	rc = xg_guest_named(&cli->ops, argv[1], &g, &err);
 	if (rc)
 		return xg_cli_fail(&err);
 	xg_uuid_text(g->info.uuid, uuid);
 	rc = xg_policy_check(cli->ops.policy, g->info.name, uuid, &err);
 	if (!rc)
-		rc = inspect_kernel(cli, g, options.json, &err);
+		rc = inspect_kernel(cli, g, cli->options.json, &err);
 	xg_guest_close(g);
 	return rc ? xg_cli_fail(&err) : XG_EXIT_OK;
 }

@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dom0-tools/ops/ops.h"
 #include "lib/base/array.h"
 #include "lib/base/log.h"
 
@@ -58,7 +58,7 @@ int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_opt
 			ret->forget = true;
 			break;
 		case 't':
-			if (number_parse("timeout", "milliseconds", UINT_MAX, optarg, &ret->timeout_ms))
+			if (number_parse("timeout", "milliseconds", XG_SWAP_WISH_MAX_MS, optarg, &ret->timeout_ms))
 				return -1;
 			break;
 		case 's':

@@ -14,7 +14,7 @@ struct xg_cli_options {
 
 /*
  * Takes the options out of ARGV, wherever they stand; the operands remain from argv[1] on. LETTERS: those that
- * this command knows ("j", "f", "F" for --forget, "t:" for --timeout, "m:" for --mode, "s" for --shared, "P" for
+ * are known ("j", "f", "F" for --forget, "t:" for --timeout, "m:" for --mode, "s" for --shared, "P" for
  * --policy, "w:" for --wait, "x" for --of-xl). Returns the number of operands, -1 after having complained.
  */
 int xg_cli_options(int argc, char **argv, const char *letters, struct xg_cli_options *ret);

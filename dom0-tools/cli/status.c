@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* status: what Dom0 recorded of a disk, held against what the guest, the backend and xenstore say now. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
 #include "dom0-tools/ops/backend_kind.h"
+#include "dom0-tools/ops/json_text.h"
 #include "lib/base/log.h"
 
 struct status {
@@ -20,6 +19,8 @@ struct status {
 	const char *backend_name;		/* NULL: a mode that this version does not know */
 	bool backend_lives;
 	struct xg_history_row last;		/* at 0: never swapped since it was attached */
+	struct xg_operation_row op;		/* on this disk; verb "": none */
+	bool unfinished;			/* nobody is at it any more */
 };
 
 static const char *const device_states[] = { "none", "open", "live", "removed" };
@@ -71,6 +72,18 @@ static int status_last(struct xg_cli *cli, struct status *st, struct xg_err *err
 	return rc;
 }
 
+/* What is being done to the disk: else what the record says of it would not be all of the truth. */
+static void status_operation(struct xg_cli *cli, struct status *st)
+{
+	struct xg_operation_row op;
+	int lock xg_auto_close = -1;
+
+	if (xg_state_operation_get(cli->ops.state, st->guest.uuid, &op, NULL) || op.devid != st->device.devid)
+		return;
+	st->op = op;
+	st->unfinished = !xg_guest_lock(&cli->ops, st->guest.uuid, 0, &lock, NULL);
+}
+
 static int status_take(struct xg_cli *cli, const char *guest, const char *vdev, struct status *st, struct xg_err *err)
 {
 	struct xg_err look = XG_ERR_NONE;
@@ -87,7 +100,17 @@ static int status_take(struct xg_cli *cli, const char *guest, const char *vdev, 
 	snprintf(st->header_problem, sizeof(st->header_problem), "%s", look.text);
 	xg_guest_close(g);
 	status_backend(cli, st);
+	status_operation(cli, st);
 	return status_last(cli, st, err);
+}
+
+static json_t *operation_json(const struct status *st)
+{
+	const struct xg_operation_row *op = &st->op;
+
+	return op->verb[0] ? json_pack("{s:s, s:s, s:I, s:I, s:b}", "verb", op->verb, "step", op->step, "pid",
+				       (json_int_t)op->pid, "since", (json_int_t)op->since, "unfinished", st->unfinished) :
+			     json_null();
 }
 
 static json_t *status_json(const struct status *st)
@@ -104,17 +127,20 @@ static json_t *status_json(const struct status *st)
 		json_array_append_new(entries, json_string(hex));
 	}
 	snprintf(hex, sizeof(hex), "%#llx", (unsigned long long)st->device.device.va.v);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:{s:s, s:i, s:i, s:s, s:o}, s:s, s:b, s:I, s:I,"
-			 " s:I, s:o, s:o*}",
-			 "guest", st->guest.name, "domid", (int)st->guest.domid, "vdev", st->device.vdev, "target",
-			 st->device.target, "mode", st->device.mode, "state", st->device.state, "guest_state",
-			 device_state(st), "driver", st->device.driver, "sha256", st->device.digest, "read_only",
-			 st->device.read_only, "wish", st->device.wish, "shared", st->device.shared, "window", "address", hex, "text_pages",
-			 (int)st->device.device.text_pages, "data_pages", (int)st->device.device.data_pages,
-			 "half", st->device.device.half ? "B" : "A", "entry_points", entries, "backend_kind",
-			 st->backend_name ? st->backend_name : "", "backend_lives", st->backend_lives, "frontend_state", (json_int_t)st->frontend_state, "backend_state",
-			 (json_int_t)st->backend_state, "backend_pid", (json_int_t)st->backend_pid, "backend",
-			 stats ? stats : json_null(), "last_swap", last);
+	return json_pack("{s:o, s:i, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:{s:s, s:i, s:i, s:s, s:o},"
+			 " s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:o*}",
+			 "guest", xg_json_text(st->guest.name), "domid", (int)st->guest.domid, "uuid", st->guest.uuid,
+			 "vdev", st->device.vdev, "target", xg_json_text(st->device.target), "mode", st->device.mode,
+			 "state", st->device.state, "guest_state", device_state(st), "driver", st->device.driver,
+			 "version", st->device.version, "sha256", st->device.digest, "read_only", st->device.read_only,
+			 "wish", st->device.wish, "shared", st->device.shared,
+			 "window", "address", hex, "text_pages", (int)st->device.device.text_pages,
+			 "data_pages", (int)st->device.device.data_pages, "half", st->device.device.half ? "B" : "A",
+			 "entry_points", entries,
+			 "backend_kind", st->backend_name ? st->backend_name : "", "backend_lives", st->backend_lives,
+			 "frontend_state", (json_int_t)st->frontend_state, "backend_state", (json_int_t)st->backend_state,
+			 "backend_pid", (json_int_t)st->backend_pid, "backend", stats ? stats : json_null(),
+			 "operation", operation_json(st), "last_swap", last);
 }
 
 static void status_text(const struct status *st)
@@ -125,6 +151,9 @@ static void status_text(const struct status *st)
 
 	printf("disk          %s of %s (domain %u), %s\n", st->device.vdev, st->guest.name, st->guest.domid,
 	       st->device.state);
+	if (st->op.verb[0])
+		printf("operation     %s, at '%s', by process %lld%s\n", st->op.verb, st->op.step, (long long)st->op.pid,
+		       st->unfinished ? ", left unfinished: the next one on this guest ends it or undoes it" : "");
 	printf("target        %s, %s%s\n", st->device.target, st->device.read_only ? "read-only" : "read-write",
 	       st->device.shared ? ", shared" : "");
 	printf("driver        %s %s, %s mode%s%s\n", st->device.driver, st->device.version, st->device.mode,
@@ -151,24 +180,20 @@ static void status_text(const struct status *st)
 	json_decref(stats);
 }
 
-int xg_cmd_status(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_status(struct xg_cli *cli, char **argv)
 {
 	struct status *st xg_auto_free = calloc(1, sizeof(*st));
-	struct xg_cli_options options;
 	struct xg_err err = XG_ERR_NONE;
 	json_t *json;
 
-	if (xg_cli_options(argc, argv, "j", &options) != 2)
-		return xg_cli_usage(cli);
 	if (!st || status_take(cli, argv[1], argv[2], st, &err))
 		return xg_cli_fail(&err);
-	if (!options.json) {
+	if (!cli->options.json) {
 		status_text(st);
 		return XG_EXIT_OK;
 	}
 	json = status_json(st);
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
+	xg_cli_json(json);
 	json_decref(json);
 	return XG_EXIT_OK;
 }

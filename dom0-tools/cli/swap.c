@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* swap, rollback, upgrade, reconnect, history: from words to operations, from results to lines. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "dom0-tools/cli/cli.h"
-#include "dom0-tools/cli/options.h"
+#include "dom0-tools/ops/json_text.h"
 #include "dom0-tools/ops/vdev.h"
-#include "lib/base/log.h"
+#include "lib/base/table.h"
 
 static json_t *driver_json(const struct xg_history_driver *d)
 {
@@ -18,7 +17,8 @@ static json_t *driver_json(const struct xg_history_driver *d)
 
 static json_t *history_json(const struct xg_history_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "guest", row->guest, "uuid", row->uuid,
+	return json_pack("{s:o, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "guest",
+			 xg_json_text(row->guest), "uuid", row->uuid,
 			 "vdev", row->vdev, "devid", (int)row->devid, "reason", row->reason, "from",
 			 driver_json(&row->from), "to", driver_json(&row->to), "hold_ns", (json_int_t)row->hold_ns, "held",
 			 (json_int_t)row->held, "in_flight", (json_int_t)row->in_flight, "replayed",
@@ -27,20 +27,19 @@ static json_t *history_json(const struct xg_history_row *row)
 
 static void json_print(json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
+	xg_cli_json(json);
 	json_decref(json);
 }
 
-/* One swap, just done. */
-static void swapped_print(const struct xg_swapped *done, bool json)
+/* One swap, just done; NULL: none was. */
+static void swapped_print(const struct xg_history_row *h, bool json)
 {
-	const struct xg_history_row *h = &done->history;
-
 	if (json) {
-		json_print(history_json(h));
+		json_print(h ? history_json(h) : json_null());
 		return;
 	}
+	if (!h)
+		return;
 	printf("%s of %s: %s %s (%.12s) -> %s %s (%.12s), held %llu.%03llu ms, %llu in flight%s", h->vdev, h->guest,
 	       h->from.driver, h->from.version, h->from.digest, h->to.driver, h->to.version, h->to.digest,
 	       (unsigned long long)h->hold_ns / 1000000, (unsigned long long)h->hold_ns / 1000 % 1000,
@@ -49,56 +48,56 @@ static void swapped_print(const struct xg_swapped *done, bool json)
 		printf(", %llu done again\n", (unsigned long long)h->replayed);
 }
 
-static int wish_of(const struct xg_cli_options *o, struct xg_swap_wish *ret, struct xg_err *err)
+static struct xg_swap_wish wish_of(const struct xg_cli_options *o)
 {
-	*ret = (struct xg_swap_wish){ .reason = "swap", .force = o->force, .deadline_ms = o->timeout_ms };
-	if (o->timeout_ms > XG_SWAP_WISH_MAX_MS)
-		return xg_fail(err, EINVAL, "a timeout of %u ms is more than the %u that are possible", o->timeout_ms,
-			       XG_SWAP_WISH_MAX_MS);
-	return 0;
+	return (struct xg_swap_wish){ .reason = "swap", .force = o->force, .deadline_ms = o->timeout_ms };
 }
 
-int xg_cmd_swap(struct xg_cli *cli, int argc, char **argv)
+/* Its driver stays what it is; the policy has the say from now on. */
+static int hand_over(struct xg_cli *cli, const char *guest, const char *vdev)
+{
+	struct xg_err err = XG_ERR_NONE;
+
+	if (xg_disk_wish(&cli->ops, guest, vdev, "auto", &err))
+		return xg_cli_fail(&err);
+	if (!cli->ops.dry_run && !cli->options.json)
+		printf("%s of %s is xengraftd's to swap from now on\n", vdev, guest);
+	swapped_print(NULL, cli->options.json);
+	return XG_EXIT_OK;
+}
+
+int xg_cmd_swap(struct xg_cli *cli, char **argv)
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	struct xg_swap_wish wish;
 	int rc;
 
-	if (xg_cli_options(argc, argv, "jft:P", &options) != 3)
-		return xg_cli_usage(cli);
-	if (wish_of(&options, &wish, &err))
-		return xg_cli_fail(&err);
 	if (!strcmp(argv[3], "auto"))
-		return xg_disk_wish(&cli->ops, argv[1], argv[2], "auto", &err) ? xg_cli_fail(&err) : XG_EXIT_OK;
+		return hand_over(cli, argv[1], argv[2]);
+	wish = wish_of(&cli->options);
 	wish.driver = argv[3];
-	wish.pin = !options.policy;
-	wish.policy = options.policy;
-	if (options.policy)
+	wish.pin = !cli->options.policy;
+	wish.policy = cli->options.policy;
+	if (cli->options.policy)
 		wish.reason = "policy";
 	rc = xg_disk_swap(&cli->ops, argv[1], argv[2], &wish, &done, &err);
 	if (rc && rc != -EALREADY)
 		return xg_cli_fail(&err);
-	if (!rc && !cli->ops.dry_run)
-		swapped_print(&done, options.json);
+	swapped_print(rc || cli->ops.dry_run ? NULL : &done.history, cli->options.json);
 	return XG_EXIT_OK;
 }
 
-int xg_cmd_rollback(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_rollback(struct xg_cli *cli, char **argv)
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	struct xg_swap_wish wish;
 
-	if (xg_cli_options(argc, argv, "jft:", &options) != 2)
-		return xg_cli_usage(cli);
-	if (wish_of(&options, &wish, &err) ||
-	    xg_disk_rollback(&cli->ops, argv[1], argv[2], &wish, &done, &err))
+	wish = wish_of(&cli->options);
+	if (xg_disk_rollback(&cli->ops, argv[1], argv[2], &wish, &done, &err))
 		return xg_cli_fail(&err);
-	if (!cli->ops.dry_run)
-		swapped_print(&done, options.json);
+	swapped_print(cli->ops.dry_run ? NULL : &done.history, cli->options.json);
 	return XG_EXIT_OK;
 }
 
@@ -122,8 +121,11 @@ static void upgrade_disk(struct upgrade *u, const struct xg_guest_row *guest, co
 {
 	struct xg_swapped done = { .history = { .devid = 0 } };
 	struct xg_err err = XG_ERR_NONE;
-	int rc = u->op(&u->cli->ops, guest, row, &u->wish, &done, &err);
+	int rc;
 
+	if (u->cli->ops.dry_run)
+		fprintf(u->array ? stderr : stdout, "%s of %s:\n", row->vdev, guest->name);
+	rc = u->op(&u->cli->ops, guest, row, &u->wish, &done, &err);
 	if (rc == 1) {
 		u->current++;
 	} else if (rc) {
@@ -132,10 +134,12 @@ static void upgrade_disk(struct upgrade *u, const struct xg_guest_row *guest, co
 		u->status = u->status == XG_EXIT_FAILED ? u->status : rc;
 	} else {
 		u->done++;
+		if (u->cli->ops.dry_run)
+			return;
 		if (u->array)
 			json_array_append_new(u->array, history_json(&done.history));
-		else if (!u->cli->ops.dry_run)
-			swapped_print(&done, false);
+		else
+			swapped_print(&done.history, false);
 	}
 }
 
@@ -160,7 +164,7 @@ static int upgrade_named(struct upgrade *u, const char *name, struct xg_err *err
 	char uuid[XG_UUID_TEXT];
 	struct xg_guest *g;
 	uint32_t domid;
-	int rc = xg_guest_open(name, &g, err);
+	int rc = xg_guest_named(&u->cli->ops, name, &g, err);
 
 	if (rc)
 		return rc;
@@ -191,108 +195,119 @@ static int upgrade_end(const struct upgrade *u, int rc, const char *were, const 
 {
 	if (u->array)
 		json_print(u->array);
-	else if (!rc && !u->cli->ops.dry_run && (u->done || u->current || u->status == XG_EXIT_OK))
-		printf("%u %s, %u had %s\n", u->done, were, u->current, others);
+	else if (!rc && (u->done || u->current || u->status == XG_EXIT_OK))
+		printf("%u %s%s, %u had %s\n", u->done, u->cli->ops.dry_run ? "would be " : "", were, u->current, others);
 	return rc ? xg_cli_fail(err) : u->status;
 }
 
-int xg_cmd_upgrade(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_upgrade(struct xg_cli *cli, char **argv)
 {
 	struct upgrade u = { .cli = cli, .op = xg_disk_upgrade, .devid = UINT32_MAX, .status = XG_EXIT_OK };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
-	int i, rc, operands = xg_cli_options(argc, argv, "jt:", &options);
+	int i, rc;
 
-	if (operands < 0)
-		return xg_cli_usage(cli);
-	rc = wish_of(&options, &u.wish, &err);
-	u.array = options.json ? json_array() : NULL;
-	if (!rc)
-		rc = xg_sweep(&cli->ops, &err);
-	if (!rc && !operands)
+	u.wish = wish_of(&cli->options);
+	u.array = cli->options.json ? json_array() : NULL;
+	rc = xg_sweep(&cli->ops, &err);
+	if (!rc && !cli->operands)
 		rc = upgrade_all(&u, &err);
-	for (i = 1; !rc && i <= operands; i++)
+	for (i = 1; !rc && i <= cli->operands; i++)
 		rc = upgrade_named(&u, argv[i], &err);
 	return upgrade_end(&u, rc, "upgraded", "the present driver", &err);
 }
 
-int xg_cmd_reconnect(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_reconnect(struct xg_cli *cli, char **argv)
 {
 	struct upgrade u = { .cli = cli, .op = xg_disk_reconnect, .devid = UINT32_MAX, .status = XG_EXIT_OK };
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	char name[32];
-	int rc, operands = xg_cli_options(argc, argv, "jt:", &options);
+	int rc = 0;
 
-	if (operands < 0 || operands > 2)
-		return xg_cli_usage(cli);
-	rc = wish_of(&options, &u.wish, &err);
-	u.array = options.json ? json_array() : NULL;
-	if (!rc && operands == 2)
+	u.wish = wish_of(&cli->options);
+	u.array = cli->options.json ? json_array() : NULL;
+	if (cli->operands == 2)
 		rc = xg_vdev_parse(argv[2], &u.devid, name, &err);
 	/* So that one that was restored is on record under the id that it has now. */
 	if (!rc)
 		rc = xg_sweep(&cli->ops, &err);
 	if (!rc)
-		rc = operands ? upgrade_named(&u, argv[1], &err) : upgrade_all(&u, &err);
+		rc = cli->operands ? upgrade_named(&u, argv[1], &err) : upgrade_all(&u, &err);
 	return upgrade_end(&u, rc, "reconnected", "a backend", &err);
 }
 
 /* ---- history -------------------------------------------------------------------------------------------------- */
 
-static void history_line(const struct xg_history_row *row)
+static const struct xg_column history_columns[] = {
+	{ "When", 20, false }, { "Guest", 20, false }, { "Vdev", 8, false }, { "Reason", 9, false }, { "From", 24, false },
+	{ "sha256", 12, false }, { "", 2, false }, { "To", 24, false }, { "sha256", 12, false }, { "Hold ms", 11, true },
+	{ "Held", 5, true }, { "Flying", 7, true }, { "Replayed", 8, true },
+};
+
+static void history_line(struct xg_table *t, const struct xg_history_row *row)
 {
 	time_t at = row->at;
 	char when[32];
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
-	printf("%-19s  %-20s %-8s %-9s %-24s %.12s -> %-24s %.12s  %6llu.%03llu %5llu %7llu %8llu\n", when, row->guest,
-	       row->vdev, row->reason, row->from.driver, row->from.digest, row->to.driver, row->to.digest,
-	       (unsigned long long)row->hold_ns / 1000000, (unsigned long long)row->hold_ns / 1000 % 1000,
-	       (unsigned long long)row->held, (unsigned long long)row->in_flight, (unsigned long long)row->replayed);
+	xg_table_cell(t, "%s", when);
+	xg_table_cell(t, "%s", row->guest);
+	xg_table_cell(t, "%s", row->vdev);
+	xg_table_cell(t, "%s", row->reason);
+	xg_table_cell(t, "%s", row->from.driver);
+	xg_table_cell(t, "%.12s", row->from.digest);
+	xg_table_cell(t, "->");
+	xg_table_cell(t, "%s", row->to.driver);
+	xg_table_cell(t, "%.12s", row->to.digest);
+	xg_table_cell(t, "%llu.%03llu", (unsigned long long)row->hold_ns / 1000000,
+		      (unsigned long long)row->hold_ns / 1000 % 1000);
+	xg_table_cell(t, "%llu", (unsigned long long)row->held);
+	xg_table_cell(t, "%llu", (unsigned long long)row->in_flight);
+	xg_table_cell(t, "%llu", (unsigned long long)row->replayed);
 }
 
-static void history_print(const struct xg_history_row *rows, size_t count, bool json)
+static int history_print(const struct xg_history_row *rows, size_t count, bool json, struct xg_err *err)
 {
+	struct xg_table table = XG_TABLE(history_columns);
 	json_t *array = json ? json_array() : NULL;
 	size_t i;
+	int rc = 0;
 
-	if (!json)
-		printf("%-19s  %-20s %-8s %-9s %-24s %-12s    %-24s %-12s  %10s %5s %7s %8s\n", "When", "Guest", "Vdev", "Reason",
-		       "From", "sha256", "To", "sha256", "Hold ms", "Held", "Flying", "Replayed");
 	for (i = 0; i < count; i++) {
 		if (json)
 			json_array_append_new(array, history_json(&rows[i]));
 		else
-			history_line(&rows[i]);
+			history_line(&table, &rows[i]);
 	}
 	if (json)
 		json_print(array);
+	else
+		rc = xg_table_print(&table, stdout, err);
+	xg_table_fini(&table);
+	return rc;
 }
 
 /* A guest that runs is known by its UUID, one that is gone by the name that it had. */
-int xg_cmd_history(struct xg_cli *cli, int argc, char **argv)
+int xg_cmd_history(struct xg_cli *cli, char **argv)
 {
 	struct xg_history_row *rows xg_auto_free = NULL;
 	char uuid[XG_UUID_TEXT] = "", name[32];
 	struct xg_err err = XG_ERR_NONE;
-	struct xg_cli_options options;
 	uint32_t devid = UINT32_MAX;
 	struct xg_guest *g;
 	size_t count;
-	int operands = xg_cli_options(argc, argv, "j", &options);
+	int rc;
 
-	if (operands < 1 || operands > 2)
-		return xg_cli_usage(cli);
-	if (operands == 2 && xg_vdev_parse(argv[2], &devid, name, &err))
+	if (cli->operands == 2 && xg_vdev_parse(argv[2], &devid, name, &err))
 		return xg_cli_fail(&err);
-	if (!xg_guest_open(argv[1], &g, NULL)) {
+	rc = xg_guest_named(&cli->ops, argv[1], &g, &err);
+	if (!rc) {
 		xg_uuid_text(g->info.uuid, uuid);
 		xg_guest_close(g);
 	}
-	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err))
+	if (rc && rc != -ENOENT)
 		return xg_cli_fail(&err);
-	history_print(rows, count, options.json);
-	return XG_EXIT_OK;
+	if (xg_state_history(cli->ops.state, uuid[0] ? uuid : NULL, argv[1], devid, &rows, &count, &err) || (rc && !count))
+		return xg_cli_fail(&err);
+	return history_print(rows, count, cli->options.json, &err) ? xg_cli_fail(&err) : XG_EXIT_OK;
 }

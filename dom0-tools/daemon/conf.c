@@ -18,23 +18,24 @@ struct key {
 	size_t offset;
 	unsigned int least, most;	/* NUMBER */
 	const char *words[4];		/* WORD: its number is the value */
+	const char *unit;		/* NUMBER; NULL: a count */
 };
 
 #define AT(field) offsetof(struct xgd_config, field)
 
 /* Limits: a day where something is waited for, and what a host with some thousand guests could want. */
 static const struct key keys[] = {
-	{ "mode", WORD, AT(mode), 0, 0, { "virtual", "paravirtual", "auto" } },
-	{ "alone", WORD, AT(alone), 0, 0, { "virtual", "paravirtual" } },
-	{ "settle", NUMBER, AT(settle_s), 0, 86400, { NULL } },
-	{ "jobs", NUMBER, AT(jobs), 1, 64, { NULL } },
-	{ "retry-first", NUMBER, AT(retry_first_s), 1, 3600, { NULL } },
-	{ "retry-most", NUMBER, AT(retry_most_s), 1, 86400, { NULL } },
-	{ "attach-limit", NUMBER, AT(attach_limit_s), 1, 86400, { NULL } },
-	{ "hold", NUMBER, AT(hold_ms), 1, 10000, { NULL } },
-	{ "before-save", NUMBER, AT(before_save_ms), 0, 60000, { NULL } },
-	{ "reconnect", YES_NO, AT(reconnect), 0, 0, { "no", "yes" } },
-	{ "poll", NUMBER, AT(poll_s), 1, 3600, { NULL } },
+	{ "mode", WORD, AT(mode), 0, 0, { "virtual", "paravirtual", "auto" }, NULL },
+	{ "alone", WORD, AT(alone), 0, 0, { "virtual", "paravirtual" }, NULL },
+	{ "settle", NUMBER, AT(settle_s), 0, 86400, { NULL }, "seconds" },
+	{ "jobs", NUMBER, AT(jobs), 1, 64, { NULL }, NULL },
+	{ "retry-first", NUMBER, AT(retry_first_s), 1, 3600, { NULL }, "seconds" },
+	{ "retry-most", NUMBER, AT(retry_most_s), 1, 86400, { NULL }, "seconds" },
+	{ "attach-limit", NUMBER, AT(attach_limit_s), 1, 86400, { NULL }, "seconds" },
+	{ "hold", NUMBER, AT(hold_ms), 1, 10000, { NULL }, "milliseconds" },
+	{ "before-save", NUMBER, AT(before_save_ms), 0, 60000, { NULL }, "milliseconds" },
+	{ "reconnect", YES_NO, AT(reconnect), 0, 0, { "no", "yes" }, NULL },
+	{ "poll", NUMBER, AT(poll_s), 1, 3600, { NULL }, "seconds" },
 };
 
 #define KEYS XG_ARRAY_SIZE(keys)
@@ -66,7 +67,8 @@ static int number_parse(const struct key *k, const char *value, unsigned int *re
 	else
 		digits = 0;
 	if (!digits || v < k->least || v > k->most)
-		return xg_fail(err, EINVAL, "%s is a number from %u to %u, not '%.40s'", k->name, k->least, k->most, value);
+		return xg_fail(err, EINVAL, "%s is a number%s%s from %u to %u, not '%.40s'", k->name, k->unit ? " of " : "",
+			       k->unit ? k->unit : "", k->least, k->most, value);
 	*ret = v;
 	return 0;
 }
@@ -114,6 +116,8 @@ static char *trimmed(char *text)
 struct parsing {
 	struct xgd_config config;
 	bool seen[KEYS];
+	unsigned int number;		/* of the line */
+	unsigned int retry_line;	/* the last that says how long it is waited */
 };
 
 static int line_parse(struct parsing *p, char *line, struct xg_err *err)
@@ -137,6 +141,8 @@ static int line_parse(struct parsing *p, char *line, struct xg_err *err)
 	if (p->seen[i])
 		return xg_fail(err, EINVAL, "%s stands there twice", name);
 	p->seen[i] = true;
+	if (keys[i].offset == AT(retry_first_s) || keys[i].offset == AT(retry_most_s))
+		p->retry_line = p->number;
 	return value_set(&keys[i], trimmed(value), &p->config, err);
 }
 
@@ -146,7 +152,6 @@ int xgd_config_parse(const char *name, const char *text, size_t size, struct xgd
 {
 	char *copy xg_auto_free = NULL, *rest, *line;
 	struct parsing p = { .seen = { false } };
-	unsigned int number = 0;
 	int rc = 0;
 
 	if (size > XGD_CONFIG_MAX)
@@ -159,13 +164,15 @@ int xgd_config_parse(const char *name, const char *text, size_t size, struct xgd
 	xgd_config_default(&p.config);
 	rest = copy;
 	while (!rc && (line = strsep(&rest, "\n"))) {
-		number++;
+		p.number++;
 		rc = line_parse(&p, line, err);
 	}
-	if (!rc && p.config.retry_first_s > p.config.retry_most_s)
+	if (!rc && p.config.retry_first_s > p.config.retry_most_s) {
+		p.number = p.retry_line;
 		rc = xg_fail(err, EINVAL, "retry-first is more than retry-most");
+	}
 	if (rc) {
-		(void)xg_fail_in(err, "%s:%u", name, number);
+		(void)xg_fail_in(err, "%s:%u", name, p.number);
 		return rc;
 	}
 	*ret = p.config;

@@ -29,6 +29,7 @@ struct xgd {
 	uint64_t looked_ms, due_ms, started_ms;
 	unsigned int jobs_done, jobs_failed;
 	char trouble[sizeof(((struct xg_err *)0)->text)];	/* why the last look failed; "": it did not */
+	char refused[sizeof(((struct xg_err *)0)->text)];	/* why the last reload was; "": it was not */
 };
 
 /* Looks again in a moment, and not too often. */

@@ -23,6 +23,7 @@ struct list {
 	size_t count;
 	unsigned int tries;
 	bool read, seen;
+	char problem[160];
 };
 
 struct xgd_lists {
@@ -108,6 +109,7 @@ static void item_read(const struct list *list, struct xgd_item *item, const char
 	if (!rc && item_twice(list, item))
 		rc = xg_fail(&err, EINVAL, "vdev %s stands there twice", name);
 	item->good = !rc;
+	snprintf(item->problem, sizeof(item->problem), "%s", err.text);
 	if (rc)
 		xg_warn("domain %u (%s): 'xengraft = [...]', item %zu is left out: %s", list->domid, list->uuid,
 			(size_t)(item - list->items) + 1, err.text);
@@ -145,6 +147,7 @@ static void list_read(struct list *list, struct xg_store *store)
 	rc = xg_domain_list_parse(text, size, &texts, &count, &err);
 	if (rc) {
 		xg_warn("domain %u (%s): %s", list->domid, list->uuid, err.text);
+		snprintf(list->problem, sizeof(list->problem), "%s", err.text);
 		return;
 	}
 	list->items = count ? calloc(count, sizeof(*list->items)) : NULL;
@@ -193,6 +196,7 @@ static int look_domain(struct looking *l, const struct xg_domain *d, struct xg_e
 	rc = list_unwanted(list, l->state, err);
 	to->items = list->items;
 	to->item_count = list->count;
+	memcpy(to->problem, list->problem, sizeof(to->problem));
 	l->view->domain_count++;
 	return rc;
 }
@@ -216,23 +220,10 @@ static int look_domains(struct looking *l, struct xg_err *err)
 	for (i = 0; !rc && i < count; i++)
 		if (!domains[i].dying)
 			rc = look_domain(l, &domains[i], err);
-	if (!rc)
-		lists_prune(l->lists);
 	return rc;
 }
 
 /* ---- Disks ------------------------------------------------------------------------------------------------------ */
-
-static void look_backend(struct looking *l, const struct xg_device_row *row, struct xgd_disk *to)
-{
-	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
-	const struct xg_link_id id = { to->domid, row->devid, row->device.half };
-
-	/* What cannot be asked is taken for alive: nothing is begun then. */
-	to->lives = true;
-	if (kind)
-		(void)kind->lives(l->store, id, &to->lives, NULL);
-}
 
 /* Those of guests that are no more have let go, or are about to. */
 static size_t drop_gone(const struct xgd_view *v, struct xg_claim *claims, size_t count)
@@ -258,7 +249,7 @@ static void look_disk(struct looking *l, const struct xg_guest_row *guest, const
 	memcpy(to->vdev, row->vdev, sizeof(to->vdev));
 	memcpy(to->mode, row->mode, sizeof(to->mode));
 	memcpy(to->wish, row->wish, sizeof(to->wish));
-	look_backend(l, row, to);
+	to->lives = xg_backend_lives(l->store, to->domid, row);
 	if (!xg_target_id(row->target, &id)) {
 		to->device = id.device;
 		to->others = xg_claims_others(claims, claim_count, &id, &who);
@@ -313,11 +304,14 @@ int xgd_look(struct xg_store *store, struct xg_state *state, struct xgd_lists *l
 
 	if (!rc)
 		rc = look_guests(&l, err);
-	if (rc)
+	if (rc) {
 		xgd_view_fini(&view);
-	else
-		*ret = view;
-	return rc;
+		return rc;
+	}
+	/* Not before the new view is there: the old one, which counts if this fails, borrows from those that go now. */
+	lists_prune(lists);
+	*ret = view;
+	return 0;
 }
 
 void xgd_view_fini(struct xgd_view *v)

@@ -71,24 +71,40 @@ static void job_text(const struct xgd_want *w, char *buf, size_t size)
 			 mode ? " (" : "", w->mode, mode ? ")" : "");
 }
 
+/* JOB: what is to be tried again; NULL: nothing. */
+static void job_complain(const char *text, const char *said, const struct xgd_job *job, uint64_t now)
+{
+	if (!job)
+		xg_warn("%s: %s; it is not wanted any more", text, said);
+	else if (job->not_before_ms == XGD_NEVER)
+		xg_error("%s: %s; given up after %u tries, until a reload", text, said, job->tries);
+	else
+		xg_warn("%s: %s; again in %llu ms", text, said, (unsigned long long)(job->not_before_ms - now));
+}
+
 static int on_job_ended(sd_event_source *source, const siginfo_t *info, void *ctx)
 {
 	struct running *r = ctx;
 	struct xgd *d = r->d;
 	struct xgd_job *job = r->job;
 	int status = info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
-	uint64_t now = xg_now_ms();
-	char text[128], said[sizeof(job->said)];
+	uint64_t now = xg_now_ms(), started = job->started_ms;
+	const bool wanted = job->wanted;
+	char text[128], said[400];
 
 	job_text(&job->want, text, sizeof(text));
 	xgd_run_finish(&r->run, text, said, sizeof(said));
+	if (said[0] && !status)
+		xg_info("%s: %s", text, said);
 	if (!said[0] && status)
 		snprintf(said, sizeof(said), "status %d without a word", status);
-	if (!status)
-		xg_info("%s: done in %llu ms", text, (unsigned long long)(now - job->started_ms));
 	d->jobs_done++;
 	d->jobs_failed += status != 0;
 	xgd_queue_ended(&d->queue, &d->config, job, status, said, now);
+	if (!status)
+		xg_info("%s: done in %llu ms", text, (unsigned long long)(now - started));
+	else
+		job_complain(text, said, wanted ? job : NULL, now);
 	sd_event_source_unref(source);
 	free(r);
 	xgd_now(d);
@@ -144,8 +160,14 @@ static int look(struct xgd *d, struct xg_err *err)
 	struct xgd_want *wants xg_auto_free = NULL;
 	struct xgd_view view;
 	size_t count;
-	int rc = xgd_look(d->ops.store, d->ops.state, d->lists, &view, err);
+	int rc;
 
+	/* Such a connection stays broken, and its descriptor does not tell: who starts this again has a new one. */
+	if (!xg_store_domain_known(d->ops.store, 0)) {
+		(void)sd_event_exit(d->event, 1);
+		return xg_fail(err, ENOTCONN, "the connection to xenstore is broken: ends");
+	}
+	rc = xgd_look(d->ops.store, d->ops.state, d->lists, &view, err);
 	if (rc)
 		return rc;
 	xgd_view_fini(&d->view);
@@ -178,7 +200,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *ctx)
 	if (!rc)
 		jobs_start(d);
 	look_by(d, d->looked_ms + d->config.poll_s * UINT64_C(1000));
-	due = xgd_queue_due(&d->queue);
+	due = xgd_queue_due(&d->queue, &d->config);
 	if (due != XGD_NEVER)
 		look_by(d, due > xg_now_ms() + LOOK_GAP_MS ? due : xg_now_ms() + LOOK_GAP_MS);
 	return 0;
@@ -228,6 +250,14 @@ static int on_end(sd_event_source *source, const struct signalfd_siginfo *info, 
 	return sd_event_exit(d->event, 0);
 }
 
+/* The file that is there by itself may be missing, one that was asked for may not. */
+static int config_load(struct xgd *d, struct xg_err *err)
+{
+	if (d->config_path != default_config && access(d->config_path, F_OK))
+		return xg_fail_errno(err, errno, "%s", d->config_path);
+	return xgd_config_load(d->config_path, &d->config, err);
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
 {
 	struct xg_err err = XG_ERR_NONE;
@@ -236,15 +266,18 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	(void)info;
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)xg_now_ms() * 1000);
-	if (xgd_config_load(d->config_path, &d->config, &err)) {
+	if (config_load(d, &err)) {
 		xg_error("not reloaded: %s", err.text);
+		(void)sd_notifyf(0, "STATUS=not reloaded: %s", err.text);
 	} else {
+		(void)sd_notify(0, "STATUS=");
 		xgd_lists_forget(d->lists);
 		/* The last view borrows from the lists. */
 		xgd_view_fini(&d->view);
 		xgd_queue_forgive(&d->queue, xg_now_ms());
 		xg_info("%s reloaded", d->config_path);
 	}
+	snprintf(d->refused, sizeof(d->refused), "%s", err.text);
 	(void)sd_notify(0, "READY=1");
 	xgd_now(d);
 	return 0;
@@ -312,7 +345,7 @@ static int signals_block(struct xg_err *err)
 static int open_all(struct xgd *d, struct xg_err *err)
 {
 	uint64_t seed = xg_now_ms();
-	int rc = xgd_config_load(d->config_path, &d->config, err);
+	int rc = config_load(d, err);
 
 	(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
 	xgd_queue_init(&d->queue, seed);
@@ -434,6 +467,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind != argc) {
+		xg_error("takes no arguments: '%s'", argv[optind]);
 		usage(stderr);
 		return 1;
 	}

@@ -25,6 +25,7 @@ struct xgd_item {
 	uint32_t devid;
 	bool good;		/* it could be read */
 	bool unwanted;		/* detached by hand */
+	char problem[160];	/* why it is not good */
 };
 
 struct xgd_domain {
@@ -34,6 +35,7 @@ struct xgd_domain {
 	bool saving;		/* is being saved, or about to be */
 	struct xgd_item *items;	/* borrowed */
 	size_t item_count;
+	char problem[160];	/* why its list could not be read; "": it could */
 };
 
 /* A disk on record. */

@@ -170,13 +170,13 @@ void xgd_queue_ended(struct xgd_queue *q, const struct xgd_config *c, struct xgd
 		}
 }
 
-uint64_t xgd_queue_due(const struct xgd_queue *q)
+uint64_t xgd_queue_due(const struct xgd_queue *q, const struct xgd_config *c)
 {
 	uint64_t due = XGD_NEVER;
 	size_t i;
 
 	for (i = 0; i < q->count; i++)
-		if (!q->jobs[i]->running && q->jobs[i]->wanted && q->jobs[i]->not_before_ms < due)
+		if (q->jobs[i]->not_before_ms < due && may_start(q, c, q->jobs[i], XGD_NEVER))
 			due = q->jobs[i]->not_before_ms;
 	return due;
 }

@@ -44,8 +44,8 @@ void xgd_queue_started(struct xgd_queue *q, struct xgd_job *job, void *run, uint
 /* STATUS: the exit status. JOB is gone afterwards if nothing wants it any more. SAID: what it said last. */
 void xgd_queue_ended(struct xgd_queue *q, const struct xgd_config *c, struct xgd_job *job, int status, const char *said,
 		     uint64_t now_ms);
-/* When something will be due; XGD_NEVER. */
-uint64_t xgd_queue_due(const struct xgd_queue *q);
+/* When something may start by itself; XGD_NEVER. What waits for a job's end is not meant. */
+uint64_t xgd_queue_due(const struct xgd_queue *q, const struct xgd_config *c);
 /* Whether a disk of domain DOMID is to be swapped, or anything is at work on that guest. */
 bool xgd_queue_swaps(const struct xgd_queue *q, uint32_t domid);
 /* Who was given up gets another chance. */

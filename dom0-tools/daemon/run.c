@@ -136,14 +136,15 @@ int xgd_run_start(const struct xgd_args *args, struct xgd_run *ret, struct xg_er
 	return 0;
 }
 
-/* A line of a job: its program's name is known. */
+/* A line of a job: its program's name is known. The one before it is not the last. */
 static void line_log(const char *prefix, const char *line, char *last, size_t size)
 {
 	if (!strncmp(line, "xengraft: ", 10))
 		line += 10;
 	if (!*line)
 		return;
-	xg_info("%s: %s", prefix, line);
+	if (last[0])
+		xg_info("%s: %s", prefix, last);
 	snprintf(last, size, "%s", line);
 }
 

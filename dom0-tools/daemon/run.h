@@ -25,7 +25,7 @@ struct xgd_args {
 void xgd_args_make(const struct xgd_config *c, const struct xgd_want *want, const char *program, struct xgd_args *ret);
 
 int xgd_run_start(const struct xgd_args *args, struct xgd_run *ret, struct xg_err *err);
-/* Logs what it said, each line after PREFIX; the last line is LAST (SIZE bytes). Closes the output. */
+/* Logs what it said, each line after PREFIX, but the last line: that is LAST (SIZE bytes). Closes the output. */
 void xgd_run_finish(struct xgd_run *run, const char *prefix, char *last, size_t size);
 
 #endif

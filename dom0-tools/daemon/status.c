@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "dom0-tools/daemon/daemon.h"
+#include "dom0-tools/ops/json_text.h"
 #include "hotswap/wait.h"
 #include "lib/base/log.h"
 
@@ -40,15 +41,43 @@ struct xgd_server {
 
 static json_t *disk_json(const struct xgd_disk *k)
 {
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "guest", k->guest, "uuid", k->uuid, "domid",
-			 (int)k->domid, "vdev", k->vdev, "wish", k->wish, "mode", k->mode, "should", k->should, "why",
-			 k->why, "backend_lives", k->lives, "others", (json_int_t)k->others);
+	return json_pack("{s:o, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "guest",
+			 xg_json_text(k->guest), "uuid", k->uuid, "domid", (int)k->domid, "vdev", k->vdev,
+			 "wish", k->wish, "mode", k->mode, "should", k->should, "why", k->why, "backend_lives", k->lives, "others", (json_int_t)k->others);
 }
 
 static json_t *save_json(const struct xgd_save *save)
 {
 	return json_pack("{s:i, s:i, s:b, s:I}", "domid", (int)save->domid, "pid", (int)save->pid, "held", save->held, "for_ms",
 			 (json_int_t)save->for_ms);
+}
+
+/* What a domain's list has and is not attached: else one would look for it in vain. ITEM 0: all of the list. */
+static void left_out_append(json_t *array, const struct xgd_domain *domain, size_t item, const char *vdev,
+			    const char *why)
+{
+	json_array_append_new(array, json_pack("{s:i, s:s, s:i, s:o, s:o}", "domid", (int)domain->domid, "uuid", domain->uuid,
+					       "item", (int)item, "vdev", xg_json_text(vdev), "why", xg_json_text(why)));
+}
+
+static json_t *left_out_json(const struct xgd_view *view)
+{
+	json_t *array = json_array();
+	size_t i, k;
+
+	for (i = 0; i < view->domain_count; i++) {
+		const struct xgd_domain *d = &view->domains[i];
+
+		if (d->problem[0])
+			left_out_append(array, d, 0, "", d->problem);
+		for (k = 0; k < d->item_count; k++) {
+			if (!d->items[k].good)
+				left_out_append(array, d, k + 1, "", d->items[k].problem);
+			else if (d->items[k].unwanted)
+				left_out_append(array, d, k + 1, d->items[k].item.spec.vdev, "detached by hand");
+		}
+	}
+	return array;
 }
 
 static const char *job_state(const struct xgd_job *job, uint64_t now)
@@ -64,14 +93,14 @@ static json_t *job_json(const struct xgd_job *job, uint64_t now)
 {
 	bool waits = !job->running && job->not_before_ms != XGD_NEVER && job->not_before_ms > now;
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:s}", "job", xgd_verb_name(job->want.verb), "uuid",
-			 job->want.uuid, "domid", (int)job->want.domid, "vdev", job->want.vdev, "mode", job->want.mode,
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:o}", "job",
+			 xgd_verb_name(job->want.verb), "uuid", job->want.uuid, "domid", (int)job->want.domid, "vdev", job->want.vdev, "mode", job->want.mode,
 			 "state", job_state(job, now), "why", job->want.why, "tries", (int)job->tries, "wait_ms",
 			 (json_int_t)(waits ? job->not_before_ms - now : 0), "last_status", job->status, "last_error",
-			 job->said);
+			 xg_json_text(job->said));
 }
 
-/* What has been seen, as of the last look. NULL: no memory, or a name that is no UTF-8. */
+/* What has been seen, as of the last look. NULL: no memory. */
 static json_t *status_json(struct xgd *d)
 {
 	json_t *disks = json_array(), *jobs = json_array(), *saves = json_array();
@@ -87,10 +116,11 @@ static json_t *status_json(struct xgd *d)
 		xgd_saves_row(d->saves, i, &save);
 		json_array_append_new(saves, save_json(&save));
 	}
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:s, s:o, s:o, s:o}", "version", PACKAGE_VERSION, "pid", (int)getpid(),
-			 "config", d->config_path, "up_ms", (json_int_t)(now - d->started_ms), "domains",
+	return json_pack("{s:s, s:i, s:o, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+			 PACKAGE_VERSION, "pid", (int)getpid(), "config", xg_json_text(d->config_path), "up_ms", (json_int_t)(now - d->started_ms), "domains",
 			 (int)d->view.domain_count, "jobs_done", (int)d->jobs_done, "jobs_failed", (int)d->jobs_failed,
-			 "trouble", d->trouble, "disks", disks, "jobs", jobs, "saves", saves);
+			 "trouble", xg_json_text(d->trouble), "not_reloaded", xg_json_text(d->refused), "disks", disks, "left_out",
+			 left_out_json(&d->view), "jobs", jobs, "saves", saves);
 }
 
 static json_t *answer_json(struct xgd *d, const char *request)

@@ -23,6 +23,15 @@ const struct xg_backend_kind *xg_backend_kind_of(const char *mode)
 	return NULL;
 }
 
+bool xg_backend_lives(struct xg_store *s, uint32_t domid, const struct xg_device_row *row)
+{
+	const struct xg_backend_kind *kind = xg_backend_kind_of(row->mode);
+	const struct xg_link_id id = { domid, row->devid, row->device.half };
+	bool lives;
+
+	return !kind || kind->lives(s, id, &lives, NULL) || lives;
+}
+
 int xg_nodes_write(struct xg_store *s, const char *dir, const struct xg_node *nodes, size_t count, struct xg_err *err)
 {
 	char path[XG_STORE_PATH_MAX + 64];

@@ -66,6 +66,9 @@ extern const size_t xg_backend_kind_count;
 /* NULL: no such mode. */
 const struct xg_backend_kind *xg_backend_kind_of(const char *mode);
 
+/* Whether what serves ROW's disk, of domain DOMID, is there. What cannot be asked is taken for alive. */
+bool xg_backend_lives(struct xg_store *s, uint32_t domid, const struct xg_device_row *row);
+
 /*
  * How many queues xen-blkback would offer, MOST at most: as many as this host has processors, unless its owner said
  * otherwise.

@@ -220,7 +220,21 @@ size_t xg_claims_others(const struct xg_claim *claims, size_t count, const struc
 	return others;
 }
 
-static int claim_fits(const struct xg_claim *c, const struct xg_device_row *row, struct xg_err *err)
+/* The disk by the names that people know it by. */
+static int claim_refuse(struct xg_ops *ops, const struct xg_claim *c, const char *target, struct xg_err *err)
+{
+	struct xg_device_row row;
+	struct xg_guest_row guest;
+
+	if (xg_state_guest_get(ops->state, c->uuid, &guest, NULL) ||
+	    xg_state_device_get(ops->state, c->uuid, c->devid, &row, NULL))
+		return xg_fail(err, EBUSY, "target %s is in use by a disk of guest %s, and not both are --shared", target,
+			       c->uuid);
+	return xg_fail(err, EBUSY, "target %s is in use by %s of guest '%s', and not both are --shared", target, row.vdev,
+		       guest.name);
+}
+
+static int claim_fits(struct xg_ops *ops, const struct xg_claim *c, const struct xg_device_row *row, struct xg_err *err)
 {
 	if (!c->writes && row->read_only)
 		return 0;
@@ -230,8 +244,7 @@ static int claim_fits(const struct xg_claim *c, const struct xg_device_row *row,
 		return xg_fail(err, EBUSY,
 			       "target %s is in use by a disk of xl's in domain %u (--shared, if both may have it)",
 			       row->target, c->domid);
-	return xg_fail(err, EBUSY, "target %s is in use by a disk of guest %s, and not both are --shared", row->target,
-		       c->uuid);
+	return claim_refuse(ops, c, row->target, err);
 }
 
 int xg_claims_check(struct xg_ops *ops, uint32_t domid, const struct xg_device_row *row, struct xg_err *err)
@@ -247,6 +260,6 @@ int xg_claims_check(struct xg_ops *ops, uint32_t domid, const struct xg_device_r
 	rc = xg_claims(ops->store, ops->state, &claims, &count, err);
 	for (i = 0; !rc && i < count; i++)
 		if (is_other(&claims[i], &id, &who))
-			rc = claim_fits(&claims[i], row, err);
+			rc = claim_fits(ops, &claims[i], row, err);
 	return rc;
 }

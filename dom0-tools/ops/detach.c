@@ -130,8 +130,10 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	size_t count = 0;
 	int rc;
 
-	if (!s->row.core.va.v)
+	if (!s->row.core.va.v) {
+		xg_ops_notice(s->ops, "guest '%s' has no personality of xengraft's", s->guest->info.name);
 		return 0;
+	}
 	rc = xg_state_device_list(s->ops->state, s->uuid, &rows, &count, err);
 	free(rows);
 	if (rc)
@@ -139,11 +141,9 @@ static int withdraw_work(struct xg_session *s, struct xg_err *err)
 	if (count)
 		return xg_fail(err, EBUSY, "guest '%s' has %zu disk%s of xengraft's: detach %s first",
 			       s->guest->info.name, count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
-	if (s->ops->dry_run) {
-		xg_ops_progress(s->ops, "remove the personality");
-		return 0;
-	}
 	xg_ops_progress(s->ops, "remove the personality");
+	if (s->ops->dry_run)
+		return 0;
 	/* A module stays: its owner loaded it, and unloads it. */
 	rc = s->row.core.module ? 0 : xg_core_open(s->guest, &s->row.os, &s->row.core, &core, err);
 	if (core)
@@ -256,13 +256,27 @@ static int recover_device(struct xg_session *s, struct xg_core *core, const stru
 	struct xg_device_row row = { .devid = op->devid };
 	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
 	int rc = xg_state_device_get(s->ops->state, s->uuid, op->devid, &row, err);
+	bool live = !rc && !strcmp(row.state, "live"), attach = !strcmp(op->verb, "attach");
 
-	if (!rc && !strcmp(row.state, "live"))
-		return 0;
 	if (rc && rc != -ENOENT)
 		return rc;
 	snprintf(row.uuid, sizeof(row.uuid), "%s", s->uuid);
-	return xg_teardown(s->ops, core, id, &row, err);
+	rc = live ? 0 : xg_teardown(s->ops, core, id, &row, err);
+	if (!rc)
+		xg_ops_notice(s->ops, "the %s was %s: the disk is %s", op->verb, live == attach ? "finished" : "undone",
+			      live ? "attached" : "gone");
+	return rc;
+}
+
+/* As people call it. */
+static const char *name_of(uint32_t devid, char name[32])
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", devid);
+	if (xg_vdev_parse(number, &devid, name, NULL))
+		snprintf(name, 32, "device %u", devid);
+	return name;
 }
 
 /* An attach that was undone takes the personality along when it has nothing else to do. */
@@ -290,6 +304,7 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 {
 	struct xg_core *core xg_auto(xg_core_close_p) = NULL;
 	struct xg_operation_row op;
+	char name[32];
 	int rc;
 
 	rc = xg_state_operation_get(s->ops->state, s->uuid, &op, err);
@@ -300,8 +315,8 @@ int xg_recover(struct xg_session *s, struct xg_err *err)
 			       s->guest->info.name);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	xg_ops_notice(s->ops, "process %lld left the %s of device %u unfinished at '%s': cleaning up",
-		      (long long)op.pid, op.verb, op.devid, op.step);
+	xg_ops_notice(s->ops, "process %lld left the %s of %s unfinished at '%s': cleaning up",
+		      (long long)op.pid, op.verb, name_of(op.devid, name), op.step);
 	/* The plan's frames are those of the domain that it was made for. */
 	op.getting_in = op.getting_in && op.domid == s->guest->info.domid;
 	rc = recover_reach(s, &op, &core, err);

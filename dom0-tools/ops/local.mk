@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += dom0-tools/ops/libxgops.a
+dom0_tools_ops_libxgops_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/attach.c \
 	dom0-tools/ops/backend_blkback.c \
@@ -16,6 +17,8 @@ dom0_tools_ops_libxgops_a_SOURCES = \
 	dom0-tools/ops/images.c \
 	dom0-tools/ops/interrupt.c \
 	dom0-tools/ops/interrupt.h \
+	dom0-tools/ops/json_text.c \
+	dom0-tools/ops/json_text.h \
 	dom0-tools/ops/ops.c \
 	dom0-tools/ops/ops.h \
 	dom0-tools/ops/policy.c \

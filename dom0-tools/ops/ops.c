@@ -6,8 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
+#include "dom0-tools/ops/interrupt.h"
 #include "dom0-tools/ops/policy.h"
 #include "dom0-tools/ops/teardown.h"
 #include "dom0-tools/ops/vdev.h"
@@ -128,15 +130,24 @@ int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s.lock", ops->run_dir, uuid);
-	rc = xg_lock_file(path, wait_ms, NULL, ret_fd, err);
+	rc = xg_lock_file(path, wait_ms, xg_interrupted, ret_fd, err);
+	if (rc == -EINTR)
+		return xg_fail(err, EINTR, "interrupted while another operation worked on guest %s", uuid);
 	return rc == -EAGAIN ? xg_fail(err, EAGAIN, "another operation works on guest %s", uuid) : rc;
 }
 
 static int session_lock(struct xg_session *s, struct xg_err *err)
 {
 	int rc = xg_guest_lock(s->ops, s->uuid, LOCK_WAIT_MS, &s->lock, err);
+	const char *name = s->guest->info.name;
+	struct xg_operation_row op;
 
-	return rc == -EAGAIN ? xg_fail(err, EAGAIN, "another operation works on guest '%s'", s->guest->info.name) : rc;
+	if (rc != -EAGAIN)
+		return rc;
+	if (xg_state_operation_get(s->ops->state, s->uuid, &op, NULL))
+		return xg_fail(err, EAGAIN, "another operation works on guest '%s'", name);
+	return xg_fail(err, EAGAIN, "another operation works on guest '%s': process %lld, %s, at '%s'", name,
+		       (long long)op.pid, op.verb, op.step);
 }
 
 static int session_guest_check(const struct xg_guest_info *info, struct xg_err *err)
@@ -169,6 +180,39 @@ void xg_session_close(struct xg_session *s)
 	free(s);
 }
 
+/* Of a name that no domain has: somebody who was here is told apart from somebody who never was. */
+static int not_here(struct xg_ops *ops, const char *name, struct xg_err *err)
+{
+	struct xg_guest_row *rows xg_auto_free = NULL;
+	size_t count = 0, i;
+
+	if (xg_state_guest_list(ops->state, &rows, &count, NULL))
+		return -ENOENT;
+	for (i = 0; i < count; i++)
+		if (!strcmp(rows[i].name, name) || !strcmp(rows[i].uuid, name))
+			return xg_fail(err, ENOENT, "guest '%s' is on record, but does not run: it was saved, or is no more",
+				       rows[i].name);
+	return -ENOENT;
+}
+
+int xg_guest_named(struct xg_ops *ops, const char *name, struct xg_guest **ret, struct xg_err *err)
+{
+	char uuid[XG_UUID_TEXT];
+	struct xg_guest *g;
+	int rc = xg_guest_open(name, &g, err);
+
+	if (rc)
+		return rc == -ENOENT ? not_here(ops, name, err) : rc;
+	xg_uuid_text(g->info.uuid, uuid);
+	if (ops->uuid && strcasecmp(ops->uuid, uuid)) {
+		rc = xg_fail(err, ESRCH, "guest '%s' is %s, not %s", g->info.name, uuid, ops->uuid);
+		xg_guest_close(g);
+		return rc;
+	}
+	*ret = g;
+	return 0;
+}
+
 int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **ret, struct xg_err *err)
 {
 	struct xg_session *s xg_auto(xg_session_close_p) = calloc(1, sizeof(*s));
@@ -178,13 +222,11 @@ int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **
 		return xg_fail_errno(err, ENOMEM, "session");
 	s->ops = ops;
 	s->lock = -1;
-	rc = xg_guest_open(guest, &s->guest, err);
+	rc = xg_guest_named(ops, guest, &s->guest, err);
 	if (rc)
 		return rc;
 	xg_uuid_text(s->guest->info.uuid, s->uuid);
 	rc = session_guest_check(&s->guest->info, err);
-	if (!rc && ops->uuid && strcmp(ops->uuid, s->uuid))
-		rc = xg_fail(err, ESRCH, "guest '%s' is %s, not %s", s->guest->info.name, s->uuid, ops->uuid);
 	if (!rc)
 		rc = xg_policy_check(ops->policy, s->guest->info.name, s->uuid, err);
 	if (!rc)
@@ -256,7 +298,7 @@ int xg_device_find(struct xg_ops *ops, const char *guest, const char *vdev, stru
 
 	rc = xg_vdev_parse(vdev, &devid, name, err);
 	if (!rc)
-		rc = xg_guest_open(guest, &g, err);
+		rc = xg_guest_named(ops, guest, &g, err);
 	if (rc)
 		return rc;
 	xg_uuid_text(g->info.uuid, uuid);

@@ -68,6 +68,12 @@ int xg_session_begin(struct xg_ops *ops, const char *guest, struct xg_session **
 void xg_session_close(struct xg_session *s);
 XG_DEFINE_AUTO(struct xg_session, xg_session_close)
 
+/*
+ * Opens the guest that runs under NAME, a name or an id: the caller's to close. -ENOENT: none, and the text tells
+ * whether one is on record; -ESRCH: it is not that of ops->uuid.
+ */
+int xg_guest_named(struct xg_ops *ops, const char *name, struct xg_guest **ret, struct xg_err *err);
+
 /* Finishes or undoes what an operation that died has left in this guest; says so by notice(). */
 int xg_recover(struct xg_session *s, struct xg_err *err);
 /*
@@ -79,7 +85,7 @@ int xg_recover(struct xg_session *s, struct xg_err *err);
 int xg_sweep(struct xg_ops *ops, struct xg_err *err);
 /* What ROW says holds for the domain DOMID as it is now. */
 bool xg_guest_is_here(const struct xg_ops *ops, const struct xg_guest_row *row, uint32_t domid);
-/* UUID's lock, for at most WAIT_MS: *RET_FD is to be closed. -EAGAIN: somebody else has it. */
+/* UUID's lock, for at most WAIT_MS: *RET_FD is to be closed. -EAGAIN: somebody else has it; -EINTR: see interrupt.h. */
 int xg_guest_lock(const struct xg_ops *ops, const char *uuid, unsigned int wait_ms, int *ret_fd, struct xg_err *err);
 
 /* What an attach did, for whoever wants to tell. */

@@ -17,6 +17,7 @@
 #include "dom0-tools/ops/vdev.h"
 #include "hotswap/swap.h"
 #include "hotswap/wait.h"
+#include "lib/base/array.h"
 #include "lib/base/fault_point.h"
 #include "lib/base/steps.h"
 
@@ -100,6 +101,17 @@ static int check_device(const struct swap *w, struct xg_err *err)
 	return 0;
 }
 
+/* What can be no digest was meant as a mode. */
+static int driver_named(struct swap *w, const char *name, struct xg_err *err)
+{
+	const char *digits = !strncmp(name, "sha256:", 7) ? name + 7 : name;
+
+	if (!*digits || digits[strspn(digits, "0123456789abcdef")])
+		return xg_fail(err, EINVAL, "'%s' is no mode (virtual, paravirtual, auto), and no image: six or more digits "
+			       "of its SHA-256", name);
+	return xg_driver_named(w->s->ops, name, &w->own, err);
+}
+
 static int check_image(struct swap *w, struct xg_err *err)
 {
 	const char *driver = w->wish->driver;
@@ -110,7 +122,7 @@ static int check_image(struct swap *w, struct xg_err *err)
 	else if (xg_backend_kind_of(driver))
 		rc = xg_driver_get(w->s->ops, &w->s->row.os, "xen-blkif", driver, &w->own, err);
 	else
-		rc = xg_driver_named(w->s->ops, driver, &w->own, err);
+		rc = driver_named(w, driver, err);
 	if (rc)
 		return rc;
 	if (driver && !w->own)
@@ -589,7 +601,7 @@ static void swap_finish(struct swap *w)
 static int swap_work(struct swap *w, const char *vdev, struct xg_err *err)
 {
 	const struct xg_steps steps = {
-		.table = swap_steps, .count = sizeof(swap_steps) / sizeof(swap_steps[0]),
+		.table = swap_steps, .count = XG_ARRAY_SIZE(swap_steps),
 		.record = swap_record, .progress = swap_progress,
 	};
 	int rc;
@@ -648,8 +660,11 @@ int xg_disk_wish(struct xg_ops *ops, const char *guest, const char *vdev, const 
 		rc = xg_state_device_get(ops->state, s->uuid, devid, &row, err);
 	if (rc == -ENOENT && s)
 		return xg_fail(err, ENOENT, "guest '%s' has no disk '%s' of xengraft's", s->guest->info.name, vdev);
-	if (rc || ops->dry_run)
+	if (rc)
 		return rc;
+	xg_ops_progress(ops, "hand the disk to the policy");
+	if (ops->dry_run)
+		return 0;
 	snprintf(row.wish, sizeof(row.wish), "%s", wish);
 	return xg_state_device_put(ops->state, &row, err);
 }
@@ -763,9 +778,10 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
 {
 	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
-	struct xg_device_row row;
+	struct xg_device_row row, next;
 	struct xg_reply reply;
 	uint32_t command;
+	bool done;
 	int rc = xg_state_device_get(s->ops->state, s->uuid, op->devid, &row, err);
 
 	if (rc)
@@ -785,8 +801,12 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 	}
 	if (rc)
 		return rc;
-	if (id.half != row.device.half)
+	/* Recorded already: then only the first step has no row `next` that is still to come true. */
+	done = op->steps > 1 && xg_state_next_get(s->ops->state, s->uuid, op->devid, &next, NULL) == -ENOENT;
+	if (id.half != row.device.half) {
 		rc = recover_forward(s, core, &row, err);
+		done = true;
+	}
 	/* Also where nothing was swapped: in a guest that was restored nothing is announced yet. */
 	if (!rc)
 		rc = announce(s, id, &row, err);
@@ -794,5 +814,9 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		return rc;
 	id.half = !id.half;
 	rc = xg_swap_retire(s->ops, core, id, &row, err);
-	return rc ? rc : xg_state_next_remove(s->ops->state, s->uuid, op->devid, err);
+	if (!rc)
+		rc = xg_state_next_remove(s->ops->state, s->uuid, op->devid, err);
+	if (!rc)
+		xg_ops_notice(s->ops, "the swap was %s: %s has the driver %s", done ? "finished" : "undone", row.vdev, row.driver);
+	return rc;
 }

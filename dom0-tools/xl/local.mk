@@ -14,7 +14,7 @@ dom0-tools/xl/block-xengraft: $(srcdir)/dom0-tools/xl/block-xengraft.in Makefile
 		chmod +x $@.tmp && mv $@.tmp $@
 
 # xl graft-NAME: NAME is xengraft's command, but for these three.
-XG_XL_GRAFTS = attach detach history inspect list rollback status swap upgrade withdraw
+XG_XL_GRAFTS = attach daemon detach history inspect list reconnect rollback status swap upgrade withdraw
 XG_XL_COMMAND = case $$name in attach|detach|list) command=disk-$$name;; *) command=$$name;; esac
 XG_XL_PLUGINS = $(XG_XL_GRAFTS:%=dom0-tools/xl/xl-graft-%)
 XG_XL_HELP = $(XG_XL_GRAFTS:%=dom0-tools/xl/xl-graft-%.help)

@@ -76,11 +76,22 @@ static const struct {
 
 #define ROWS ((int)XG_ARRAY_SIZE(rows))
 
+/* Which of the two it was is said, and is so. */
+static void must_say_which(long half_before)
+{
+	bool undone = rig_ask("SELECT half FROM device") == half_before;
+	const char *which = undone ? "the swap was undone" : "the swap was finished";
+
+	if (strstr(rig.notices, "unfinished at"))
+		ck_assert_msg(strstr(rig.notices, which) != NULL, "%s: '%s'", which, rig.notices);
+}
+
 /* What could not be undone, or retired, is a matter of the next operation. */
-static void must_recover(int row)
+static void must_recover(int row, long half_before)
 {
 	fake_host->stuck = false;
 	must_work(rig_recover, "recovery");
+	must_say_which(half_before);
 	if (rows[row].again)
 		must_work(rows[row].again, rows[row].name);
 	must_be_attached();
@@ -90,12 +101,14 @@ static void must_recover(int row)
 START_TEST(one_driver_serves_after_a_failure)
 {
 	unsigned int n;
+	long half;
 	int rc;
 
 	for (n = 1; n < POINTS_MAX; n++) {
 		struct xg_err err = XG_ERR_NONE;
 
 		rows[_i].from();
+		half = rig_ask("SELECT half FROM device");
 		fake_strike(n, false);
 		rc = rows[_i].operation(&err);
 		fake_host->strike_at = 0;
@@ -103,7 +116,7 @@ START_TEST(one_driver_serves_after_a_failure)
 			      fake_host->struck_at, rc, err.code, err.text);
 		if (!fake_host->struck)
 			break;
-		must_recover(_i);
+		must_recover(_i, half);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 60, "%u points", n);
@@ -113,12 +126,14 @@ END_TEST
 START_TEST(one_driver_serves_after_a_kill)
 {
 	unsigned int n;
+	long half;
 
 	for (n = 1; n < POINTS_MAX; n++) {
 		rows[_i].from();
+		half = rig_ask("SELECT half FROM device");
 		if (!killed_at(n, rows[_i].operation))
 			break;
-		must_recover(_i);
+		must_recover(_i, half);
 	}
 	ck_assert_uint_lt(n, POINTS_MAX);
 	ck_assert_msg(n > 40, "%u points", n);

@@ -54,7 +54,7 @@ more_b()
 	lab_batch swaps 3000 -- "t-swap.sh 50 pv:6.1:2 pv:6.12:1 pvh:6.12:2"
 	lab_batch swap-crash 3000 -- "t-swap-crash.sh pvh:6.1:1"
 	lab_batch daemon 3000 --nvme 64M --disk 600M -- \
-		"t-daemon.sh /dev/nvme0n1 shared reload killed storm saved before_save migrated"
+		"t-daemon.sh /dev/nvme0n1 shared reload killed storm saved before_save migrated store_lost"
 	xl_batch xl 2400 "t-xl.sh pvh:6.1 pv:6.1 pvh:6.12"
 	guests_batch more-guests 2400 "t-module.sh pvh:6.1:1 pv:6.1:2 pv:6.12:1" "t-kaslr.sh 6.1:2 6.12:2" \
 		"t-udev.sh pv:6.1 pvh:6.12 pv:6.12"

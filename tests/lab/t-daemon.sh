@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # xengraftd: disks of domains' own files appear, modes follow who shares a device, whatever becomes of the daemon.
-# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save migrated.
-# saved and before_save want a --disk of 600 MiB beside it, for the guest.
+# Arguments: a block device of 64 MiB, then the cases, in order: shared reload killed storm saved before_save migrated
+# store_lost. saved and before_save want a --disk of 600 MiB beside it, for the guest; after store_lost nothing works.
 . "${0%/*}/t-lib.sh"
 . "${0%/*}/t-load.sh"
 
@@ -78,7 +78,7 @@ guest_start()
 {
 	guest=$1
 	shift
-	lab-guest start "$guest" --tools "$@" --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1' ]"
+	lab-guest start "$guest" --tools "$@" --config "xengraft = [ 'vdev=xvdb,target=$device,mode=auto,shared=1'${more:-} ]"
 }
 
 # Three guests on one device come and go.
@@ -116,21 +116,26 @@ reload()
 {
 	printf 'settle = 0\n' >$conf
 	daemon_start
+	more=", 'vdev=xvdc,target=/nowhere,mode=quick'"
 	guest_start one
 	until_true "the list's disk" mode_is one paravirtual
 	printf 'settle = 0\njobs = none\n' >$conf
 	kill -HUP $daemon
 	until_true "the complaint" grep -q "not reloaded: $conf:2: jobs is a number from 1 to 64" $log
 	xengraftd --check-config $conf 2>&1 | grep -F "$conf:2:"
+	xengraft daemon status | grep -F "not reloaded: $conf:2:"
 	printf 'settle = 0\njobs = 2\n' >$conf
 	xengraftd --check-config $conf
 	xengraft disk-detach one xvdb
 	kill -HUP $daemon
 	until_true "the reload" grep -q "$conf reloaded" $log
-	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 1 disk' $log) -ge 2 ]"
+	t_not sh -c "xengraft daemon status | grep 'not reloaded'"
+	until_true "the list, read again" sh -c "[ \$(grep -c 'wants 2 disks' $log) -ge 2 ]"
 	until_true "rest" at_rest
 	disks_are 0
 	t_same "attaches" "$(grep -c '^xengraftd: attach of xvdb .*: done' $log)" 1
+	xengraft daemon status | grep -F "item 1 of its list, xvdb is left out: detached by hand"
+	xengraft daemon status | grep -F "item 2 of its list is left out: mode 'quick' is none of"
 	xengraft disk-attach one vdev=xvdb,target=$device --mode virtual
 	until_true "seen" sh -c "xengraft daemon status | grep -q 'pinned to its mode'"
 	mode_is one virtual
@@ -370,6 +375,22 @@ came_back_once()
 	xengraft withdraw --forget one
 	until_true "all swept" disks_are 0
 	daemon_stop
+}
+
+# xenstored ends: a connection that would stay broken for ever ends the daemon, so that its unit starts it again.
+store_lost()
+{
+	printf 'poll = 1\n' >$conf
+	daemon_start
+	kill -STOP $daemon
+	t_fails 2 "xengraftd has not answered for 10 s" xengraft daemon status
+	kill -CONT $daemon
+	until_true "it answers again" xengraft daemon status
+	kill -KILL "$(cat /run/xenstored.pid)"
+	got=0
+	wait $daemon || got=$?
+	t_same "its exit status" "$got" 1
+	grep "the connection to xenstore is broken" $log
 }
 
 # The guests' starts, not the daemon.

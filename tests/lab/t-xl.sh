@@ -250,6 +250,8 @@ for what; do
 	t_case "$what: options in the target" options
 	t_case "$what: no such target" refused "target /root/nowhere: No such file" "$nowhere"
 	t_case "$what: an option that is none" refused "target's option 'mode=fast' is none of" "$disk;mode=fast"
+	t_case "$what: a time that is none" refused "target's option 'wait=86401': seconds from 1 to" \
+		"$disk;wait=86401"
 	t_case "$what: a target that xengraft refuses" refused "target /root is neither a file nor a block device" \
 		"script=block-xengraft,vdev=xvdb,target=/root"
 	t_case "$what: a vdev that was attached by hand" taken_by_hand

@@ -21,3 +21,7 @@ tests_fuzz_fuzz_conf_LDADD = dom0-tools/daemon/libxgdaemon.a lib/base/libxgbase.
 tests_fuzz_fuzz_domain_SOURCES = tests/fuzz/fuzz_domain.c tests/fuzz/replay.c
 tests_fuzz_fuzz_domain_LDADD = lib/xen/libxgxen.a lib/base/libxgbase.a $(XL_LIBS) $(XEN_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/conf tests/fuzz/corpus/domain tests/lab/t-daemon.sh
+
+# The command, without a Xen.
+dist_check_SCRIPTS += tests/unit/cli.sh
+TESTS += tests/unit/cli.sh

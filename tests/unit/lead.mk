@@ -14,6 +14,7 @@ XG_LEAD_TESTS = \
 	tests/unit/test_stage1 \
 	tests/unit/test_state \
 	tests/unit/test_swap \
+	tests/unit/test_json_text \
 	tests/unit/test_vdev \
 	tests/unit/test_wait \
 	tests/fault/test_attach_fault \
@@ -56,6 +57,8 @@ tests_unit_test_state_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_state_LDADD = hotswap/libxghotswap.a lib/db/libxgdb.a lib/elf/libxgelf.a lib/base/libxgbase.a \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(ELF_LIBS) $(XG_TEST_LIBS)
 
+tests_unit_test_json_text_CFLAGS = $(XG_TEST_CFLAGS) $(JSON_CFLAGS)
+tests_unit_test_json_text_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(JSON_LIBS) $(XG_TEST_LIBS)
 tests_unit_test_vdev_CFLAGS = $(XG_TEST_CFLAGS)
 tests_unit_test_vdev_LDADD = dom0-tools/ops/libxgops.a lib/base/libxgbase.a $(XG_TEST_LIBS)
 

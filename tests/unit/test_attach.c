@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
+#include "dom0-tools/ops/interrupt.h"
 #include "driver-repo/keyring.h"
 #include "lib/base/array.h"
 #include "tests/lib/ops_check.h"
@@ -409,6 +410,22 @@ START_TEST(bytes_that_were_left_are_taken_over)
 }
 END_TEST
 
+/* With a clock that stands still: else it would wait for ever. */
+static void waits_no_longer_than_one_wants(void)
+{
+	struct xg_err err = XG_ERR_NONE;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		xg_interrupt_catch();
+		raise(SIGINT);
+		_exit(attach(&err) == -EINTR && strstr(err.text, "interrupted while another operation worked") ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
 START_TEST(two_at_once_take_turns)
 {
 	char path[160];
@@ -422,9 +439,54 @@ START_TEST(two_at_once_take_turns)
 	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
 	fake_host->tick_ms = 6000;
 	FAILS(attach, -EAGAIN, "another operation works on guest 'fake'");
+	fake_host->tick_ms = 0;
+	waits_no_longer_than_one_wants();
 	close(fd);
 	fake_host->tick_ms = 1;
 	OK(attach);
+	take_away();
+}
+END_TEST
+
+/* A name that was a guest's is not taken for a slip of the pen. */
+START_TEST(who_was_here_is_told_from_who_never_was)
+{
+	OK(attach);
+	fake_host->gone = true;
+	FAILS(detach, -ENOENT, "guest 'fake' is on record, but does not run: it was saved, or is no more");
+	OK(rig_sweep);
+	FAILS(rig_withdraw, -ENOENT, "guest 'fake' is on record, but does not run");
+	while (wait(NULL) > 0)
+		;	/* its backend has ended */
+}
+END_TEST
+
+static int look_as(const char *uuid, struct xg_err *err)
+{
+	struct xg_device_row device;
+	struct xg_guest_row row;
+	struct xg_guest *g;
+	struct xg_ops ops;
+	int rc = rig_open(&ops, err);
+
+	ops.uuid = uuid;
+	if (!rc)
+		rc = xg_device_find(&ops, "fake", "xvdb", &g, &row, &device, err);
+	if (!rc)
+		xg_guest_close(g);
+	xg_ops_close(&ops);
+	return rc;
+}
+
+START_TEST(guest_of_another_uuid_is_not_meant)
+{
+	struct xg_err err = XG_ERR_NONE;
+
+	OK(attach);
+	ck_assert_int_eq(look_as("01020300-0000-0000-0000-000000000000", &err), 0);
+	ck_assert_int_eq(look_as("01020300-0000-0000-0000-00000000000a", &err), -ESRCH);
+	ck_assert_str_eq(err.text, "guest 'fake' is 01020300-0000-0000-0000-000000000000, "
+			 "not 01020300-0000-0000-0000-00000000000a");
 	take_away();
 }
 END_TEST
@@ -1319,6 +1381,8 @@ int main(void)
 	tcase_add_test(t, guest_that_rebooted_gets_its_disk_anew);
 	tcase_add_test(t, force_takes_the_disk_of_a_guest_that_rebooted);
 	tcase_add_test(t, guest_that_is_gone_is_away);
+	tcase_add_test(t, who_was_here_is_told_from_who_never_was);
+	tcase_add_test(t, guest_of_another_uuid_is_not_meant);
 	tcase_add_test(t, guest_that_cannot_be_asked_about_is_not_forgotten);
 	tcase_add_test(t, id_that_is_another_guests_now_is_left_alone);
 	tcase_add_test(t, guest_that_was_restored_keeps_its_record);

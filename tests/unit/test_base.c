@@ -14,6 +14,7 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/steps.h"
+#include "lib/base/table.h"
 #include "lib/base/version.h"
 #include "tests/lib/run_suite.h"
 
@@ -426,6 +427,43 @@ START_TEST(version_lies_within_bounds)
 }
 END_TEST
 
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+static const struct xg_column columns[] = { { "Name", 6, false }, { "ID", 3, true }, { "Target", 0, false } };
+
+static void table_says(const struct xg_table *t, const char *wanted)
+{
+	char text[400] = "";
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	ck_assert_int_eq(xg_table_print(t, to, NULL), 0);
+	fclose(to);
+	ck_assert_str_eq(text, wanted);
+}
+
+START_TEST(table_moves_its_columns_for_a_long_cell)
+{
+	struct xg_table t = XG_TABLE(columns);
+	unsigned int i;
+
+	table_says(&t, "Name    ID Target\n");
+	xg_table_cell(&t, "%s", "a");
+	xg_table_cell(&t, "%u", 7u);
+	xg_table_cell(&t, "/x");
+	table_says(&t, "Name    ID Target\na        7 /x\n");
+	xg_table_cell(&t, "longer-than-others");
+	xg_table_cell(&t, "%u", 12345u);
+	xg_table_cell(&t, "/a/long/target");
+	table_says(&t, "Name                  ID Target\n"
+		       "a                      7 /x\n"
+		       "longer-than-others 12345 /a/long/target\n");
+	for (i = 0; i < 300; i++)
+		xg_table_cell(&t, "%u", i);
+	ck_assert_uint_eq(t.count, 306);
+	xg_table_fini(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base");
@@ -449,6 +487,7 @@ int main(void)
 	tcase_add_test(t, versions_have_an_order);
 	tcase_add_test(t, version_key_stays_in_its_room);
 	tcase_add_test(t, version_lies_within_bounds);
+	tcase_add_test(t, table_moves_its_columns_for_a_long_cell);
 	tcase_add_test(t, log_file_has_a_stamped_line_a_message);
 	tcase_add_test(t, log_that_cannot_be_opened_leaves_the_old_one);
 	suite_add_tcase(s, t);

@@ -24,7 +24,7 @@ static const struct {
 	{ "reconnect = no\nalone = virtual\n", NULL },
 	{ "retry-first = 5\nretry-most = 5\n", NULL },
 	{ "before-save = 0\n", NULL },
-	{ "before-save = 60001\n", "before-save is a number from 0 to 60000, not '60001'" },
+	{ "before-save = 60001\n", "before-save is a number of milliseconds from 0 to 60000, not '60001'" },
 	{ "jobs = 0\n", "x:1: jobs is a number from 1 to 64, not '0'" },
 	{ "jobs = 65\n", "x:1: jobs is a number from 1 to 64, not '65'" },
 	{ "jobs = -1\n", "not '-1'" },
@@ -40,7 +40,8 @@ static const struct {
 	{ "mode = quick\n", "mode is one of virtual, paravirtual, auto, not 'quick'" },
 	{ "alone = auto\n", "alone is one of virtual, paravirtual, not 'auto'" },
 	{ "reconnect = 1\n", "reconnect is one of no, yes, not '1'" },
-	{ "retry-first = 9\nretry-most = 8\n", "retry-first is more than retry-most" },
+	{ "settle = 5s\n", "x:1: settle is a number of seconds from 0 to 86400, not '5s'" },
+	{ "retry-first = 9\nretry-most = 8\njobs = 3\n\n", "x:2: retry-first is more than retry-most" },
 	{ "retry-first = 61\n", "retry-first is more than retry-most" },
 };
 
@@ -379,6 +380,11 @@ START_TEST(queue_one_a_guest_and_so_many_at_once)
 		xgd_queue_started(&q, job, NULL, T0);
 	}
 	ck_assert_ptr_null(xgd_queue_next(&q, &c, T0));
+	/* What waits for a job's end is due when that comes, and wakes nobody until then. */
+	ck_assert_uint_eq(xgd_queue_due(&q, &c), XGD_NEVER);
+	c.jobs = 4;
+	ck_assert_uint_eq(xgd_queue_due(&q, &c), T0);
+	c.jobs = 3;
 	/* One ends and is not wanted any more: the same guest's other disk has waited as long as the fourth guest's. */
 	ck_assert_int_eq(xgd_queue_update(&q, wants + 1, 7, T0, NULL), 0);
 	xgd_queue_ended(&q, &c, q.jobs[0], 0, "", T0);
@@ -398,10 +404,10 @@ START_TEST(queue_waits_as_long_as_it_has_to_be_wanted)
 	w.delay_ms = 5000;
 	q = queue_of(&w, 1, T0);
 	ck_assert_ptr_null(xgd_queue_next(&q, &c, T0 + 4999));
-	ck_assert_uint_eq(xgd_queue_due(&q), T0 + 5000);
+	ck_assert_uint_eq(xgd_queue_due(&q, &c), T0 + 5000);
 	/* Not wanted for a moment: it begins anew, so that nothing flaps. */
 	ck_assert_int_eq(xgd_queue_update(&q, none, 0, T0 + 4000, NULL), 0);
-	ck_assert_uint_eq(xgd_queue_due(&q), XGD_NEVER);
+	ck_assert_uint_eq(xgd_queue_due(&q, &c), XGD_NEVER);
 	ck_assert_int_eq(xgd_queue_update(&q, &w, 1, T0 + 4001, NULL), 0);
 	ck_assert_ptr_null(xgd_queue_next(&q, &c, T0 + 5000));
 	ck_assert_ptr_nonnull(xgd_queue_next(&q, &c, T0 + 9001));
@@ -429,7 +435,7 @@ START_TEST(queue_fails_and_comes_back_later_and_later)
 		/* That it went well, and is wanted all the same, makes no difference: no storm. */
 		xgd_queue_ended(&q, &c, job, i % 2, "busy", now);
 		ck_assert_str_eq(job->said, i % 2 ? "busy" : "");
-		wait = xgd_queue_due(&q) - now;
+		wait = xgd_queue_due(&q, &c) - now;
 		ck_assert_uint_ge(wait, least < 45000 ? least : 45000);
 		ck_assert_uint_le(wait, most < 75000 ? most : 75000);
 		least *= 2;
@@ -456,7 +462,7 @@ START_TEST(queue_gives_up_an_attach_and_only_that)
 	}
 	ck_assert_uint_eq(q.jobs[0]->not_before_ms, XGD_NEVER);
 	ck_assert_uint_ne(q.jobs[1]->not_before_ms, XGD_NEVER);
-	ck_assert_uint_eq(xgd_queue_due(&q), q.jobs[1]->not_before_ms);
+	ck_assert_uint_eq(xgd_queue_due(&q, &c), q.jobs[1]->not_before_ms);
 	/* As long as it is wanted it is remembered; a reload forgives. */
 	ck_assert_int_eq(xgd_queue_update(&q, wants, 2, T0 + 9999999, NULL), 0);
 	ck_assert_uint_eq(q.jobs[0]->not_before_ms, XGD_NEVER);

@@ -55,7 +55,7 @@ START_TEST(two_disks_on_one_target)
 	ck_assert_int_eq(attach_as("xvdb", pairs[_i].first_shared, pairs[_i].first_ro), 0);
 	ck_assert_int_eq(attach_as("xvdc", pairs[_i].second_shared, pairs[_i].second_ro), pairs[_i].rc);
 	if (pairs[_i].rc)
-		ck_assert_ptr_nonnull(strstr(err.text, "and not both are --shared"));
+		ck_assert_ptr_nonnull(strstr(err.text, "is in use by xvdb of guest 'fake', and not both are --shared"));
 	ck_assert_int_eq(rig_ask("SELECT count(*) FROM device"), pairs[_i].rc ? 1 : 2);
 	ck_assert_int_eq(rig_ask("SELECT sum(shared) FROM device"),
 			 pairs[_i].first_shared + (!pairs[_i].rc && pairs[_i].second_shared));

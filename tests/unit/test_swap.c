@@ -415,7 +415,7 @@ START_TEST(what_does_not_suit_is_refused)
 	FAILS(swap, -ENOENT, "has no disk 'xvdb' of xengraft's");
 	OK(attach);
 	wished = "quick";
-	FAILS(swap_to, -EINVAL, "'quick' is no image");
+	FAILS(swap_to, -EINVAL, "'quick' is no mode (virtual, paravirtual, auto), and no image");
 	wished = "0123456789";
 	FAILS(swap_to, -ENOENT, "0123456789");
 	other_driver("nvme-queue", "paravirtual");

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Names that are no UTF-8 are told of all the same: a list without a disk that is there would be a lie. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "dom0-tools/ops/json_text.h"
+
+static const struct {
+	const char *bytes, *text;
+} rows[] = {
+	{ "", "" },
+	{ "/srv/data.img", "/srv/data.img" },
+	{ "/srv/caf\303\251.img", "/srv/caf\303\251.img" },
+	{ "/srv/caf\351.img", "/srv/caf?.img" },
+	{ "cut in a letter \303", "cut in a letter ?" },
+	{ "\377\376\377", "???" },
+	{ "\355\240\200", "???" },	/* half a surrogate pair */
+};
+
+START_TEST(bytes_become_text)
+{
+	json_t *json = xg_json_text(rows[_i].bytes);
+
+	ck_assert_ptr_nonnull(json);
+	ck_assert_str_eq(json_string_value(json), rows[_i].text);
+	json_decref(json);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("json text");
+	TCase *t = tcase_create("json text");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(t, bytes_become_text, 0, sizeof(rows) / sizeof(rows[0]));
+	suite_add_tcase(s, t);
+	srunner_set_fork_status(r, CK_NOFORK);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
