@@ -103,7 +103,7 @@ static long long number_of(json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-static const struct xg_column disk_columns[] = {
+static const struct xg_table_column disk_columns[] = {
 	{ "Name", 20, false }, { "ID", 5, true }, { "Vdev", 8, false }, { "Wish", 12, false }, { "Mode", 12, false },
 	{ "Should be", 12, false }, { "Why", 0, false },
 };

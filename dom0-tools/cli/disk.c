@@ -65,7 +65,7 @@ static const char *state_of(const struct xg_guest_row *guest, const struct xg_de
 	return guest->away ? "away" : d->state;
 }
 
-static const struct xg_column list_columns[] = {
+static const struct xg_table_column list_columns[] = {
 	{ "Name", 20, false }, { "ID", 5, true }, { "Vdev", 8, false }, { "Access", 6, false }, { "Mode", 12, false },
 	{ "Wish", 12, false }, { "State", 6, false }, { "Driver", 24, false }, { "Target", 0, false },
 };

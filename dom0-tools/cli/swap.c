@@ -237,7 +237,7 @@ int xg_cmd_reconnect(struct xg_cli *cli, char **argv)
 
 /* ---- history -------------------------------------------------------------------------------------------------- */
 
-static const struct xg_column history_columns[] = {
+static const struct xg_table_column history_columns[] = {
 	{ "When", 20, false }, { "Guest", 20, false }, { "Vdev", 8, false }, { "Reason", 9, false }, { "From", 24, false },
 	{ "sha256", 12, false }, { "", 2, false }, { "To", 24, false }, { "sha256", 12, false }, { "Hold ms", 11, true },
 	{ "Held", 5, true }, { "Flying", 7, true }, { "Replayed", 8, true },

@@ -10,17 +10,18 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lib/base/array.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/err.h"
 
-struct xg_column {
+struct xg_table_column {
 	const char *head;
 	unsigned int least;	/* characters wide at least */
 	bool right;		/* numbers */
 };
 
 struct xg_table {
-	const struct xg_column *columns;
+	const struct xg_table_column *columns;
 	size_t column_count;
 	char **cells;
 	size_t count, room;	/* of cells */
@@ -28,7 +29,7 @@ struct xg_table {
 };
 
 /* An empty one; COLUMNS is an array. */
-#define XG_TABLE(columns_) { .columns = (columns_), .column_count = sizeof(columns_) / sizeof((columns_)[0]) }
+#define XG_TABLE(columns_) { .columns = (columns_), .column_count = XG_ARRAY_SIZE(columns_) }
 
 /* The next cell, from left to right, then of the next line. */
 void xg_table_cell(struct xg_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -429,7 +429,7 @@ END_TEST
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
-static const struct xg_column columns[] = { { "Name", 6, false }, { "ID", 3, true }, { "Target", 0, false } };
+static const struct xg_table_column columns[] = { { "Name", 6, false }, { "ID", 3, true }, { "Target", 0, false } };
 
 static void table_says(const struct xg_table *t, const char *wanted)
 {

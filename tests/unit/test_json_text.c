@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dom0-tools/ops/json_text.h"
+#include "lib/base/array.h"
 
 static const struct {
 	const char *bytes, *text;
@@ -34,7 +35,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int failed;
 
-	tcase_add_loop_test(t, bytes_become_text, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, bytes_become_text, 0, XG_ARRAY_SIZE(rows));
 	suite_add_tcase(s, t);
 	srunner_set_fork_status(r, CK_NOFORK);
 	srunner_run_all(r, CK_NORMAL);
