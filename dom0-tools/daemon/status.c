@@ -43,7 +43,8 @@ static json_t *disk_json(const struct xgd_disk *k)
 {
 	return json_pack("{s:o, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "guest",
 			 xg_json_text(k->guest), "uuid", k->uuid, "domid", (int)k->domid, "vdev", k->vdev,
-			 "wish", k->wish, "mode", k->mode, "should", k->should, "why", k->why, "backend_lives", k->lives, "others", (json_int_t)k->others);
+			 "wish", k->wish, "mode", k->mode, "should", k->should, "why", k->why,
+			 "backend_lives", k->lives, "others", (json_int_t)k->others);
 }
 
 static json_t *save_json(const struct xgd_save *save)
@@ -94,7 +95,8 @@ static json_t *job_json(const struct xgd_job *job, uint64_t now)
 	bool waits = !job->running && job->not_before_ms != XGD_NEVER && job->not_before_ms > now;
 
 	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:i, s:o}", "job",
-			 xgd_verb_name(job->want.verb), "uuid", job->want.uuid, "domid", (int)job->want.domid, "vdev", job->want.vdev, "mode", job->want.mode,
+			 xgd_verb_name(job->want.verb), "uuid", job->want.uuid, "domid", (int)job->want.domid,
+			 "vdev", job->want.vdev, "mode", job->want.mode,
 			 "state", job_state(job, now), "why", job->want.why, "tries", (int)job->tries, "wait_ms",
 			 (json_int_t)(waits ? job->not_before_ms - now : 0), "last_status", job->status, "last_error",
 			 xg_json_text(job->said));
@@ -117,10 +119,11 @@ static json_t *status_json(struct xgd *d)
 		json_array_append_new(saves, save_json(&save));
 	}
 	return json_pack("{s:s, s:i, s:o, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 PACKAGE_VERSION, "pid", (int)getpid(), "config", xg_json_text(d->config_path), "up_ms", (json_int_t)(now - d->started_ms), "domains",
-			 (int)d->view.domain_count, "jobs_done", (int)d->jobs_done, "jobs_failed", (int)d->jobs_failed,
-			 "trouble", xg_json_text(d->trouble), "not_reloaded", xg_json_text(d->refused), "disks", disks, "left_out",
-			 left_out_json(&d->view), "jobs", jobs, "saves", saves);
+			 PACKAGE_VERSION, "pid", (int)getpid(), "config", xg_json_text(d->config_path),
+			 "up_ms", (json_int_t)(now - d->started_ms), "domains", (int)d->view.domain_count,
+			 "jobs_done", (int)d->jobs_done, "jobs_failed", (int)d->jobs_failed,
+			 "trouble", xg_json_text(d->trouble), "not_reloaded", xg_json_text(d->refused),
+			 "disks", disks, "left_out", left_out_json(&d->view), "jobs", jobs, "saves", saves);
 }
 
 static json_t *answer_json(struct xgd *d, const char *request)

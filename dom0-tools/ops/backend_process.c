@@ -20,7 +20,6 @@
 #define PARENT_FD 3	/* in the backend: dom0-tools/backend/parent.h */
 #define PARENT_FD_TEXT "3"
 
-
 static void process_path(struct xg_link_id id, char path[XG_STORE_PATH_MAX])
 {
 	snprintf(path, XG_STORE_PATH_MAX, "/local/domain/0/backend/%s/%u/%u",
@@ -117,26 +116,32 @@ static int backend_spawn(const char *program, const char *path, const char *log,
 	return rc;
 }
 
+/* Looks at least once. A signal to us does not shorten it: poll() is not begun again by itself. */
+static bool is_readable_by(int fd, uint64_t end_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now;
+	int n;
+
+	do {
+		now = xg_now_ms();
+		n = poll(&p, 1, now < end_ms ? (int)(end_ms - now) : 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
 /* The backend's next line; the end of the stream means that it died. */
 static int backend_line(const struct xg_backend *b, const char *until, unsigned int timeout_ms, char *line, size_t size,
 			struct xg_err *err)
 {
-	uint64_t now, end = xg_now_ms() + timeout_ms;
+	uint64_t end = xg_now_ms() + timeout_ms;
 	size_t len = 0;
 	ssize_t got;
-	int n;
 
 	for (;;) {
-		struct pollfd p = { .fd = b->fd, .events = POLLIN };
-
-		now = xg_now_ms();
-		n = now < end ? poll(&p, 1, (int)(end - now)) : 0;
-		if (!n)
+		if (!is_readable_by(b->fd, end))
 			return xg_fail(err, ETIMEDOUT, "the backend was not %s within %u s: see %s", until,
 				       timeout_ms / 1000, b->log);
-		/* A signal has ended it: read() would wait without a limit. */
-		if (n < 0)
-			continue;
 		/* Byte by byte: what follows the line is the next call's. */
 		got = read(b->fd, line + len, 1);
 		if (got <= 0)
@@ -188,7 +193,6 @@ static int process_start(struct xg_store *s, const char *program, struct xg_link
 static bool words_name(const char *text, size_t size, const char *back)
 {
 	const char *end = text + size, *at = text;
-
 	bool named = false;
 
 	for (; at < end; at += strlen(at) + 1) {
@@ -243,18 +247,9 @@ static int backend_pidfd(struct xg_store *s, struct xg_link_id id, int *ret, str
 	return 0;
 }
 
-/* A signal to us does not shorten it: what has not ended in time is killed. */
 static bool pidfd_ended(int fd, unsigned int timeout_ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t now, end = xg_now_ms() + timeout_ms;
-	int n;
-
-	do {
-		now = xg_now_ms();
-		n = poll(&p, 1, now < end ? (int)(end - now) : 0);
-	} while (n < 0 && errno == EINTR);
-	return n == 1;
+	return is_readable_by(fd, xg_now_ms() + timeout_ms);
 }
 
 static int process_stop(struct xg_store *s, struct xg_link_id id, struct xg_err *err)
