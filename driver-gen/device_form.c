@@ -180,12 +180,8 @@ static void operation_forms(struct gen_parser *p, struct gen_operation *o)
 		struct gen_pos pos = pos_of(p);
 		struct gen_form *form = OLD_NAME(p, p->dev->forms, "form");
 
-		if (!form)
+		if (!form || list_full(p, pos, o->nr_forms, "forms"))
 			return;
-		if (o->nr_forms == GEN_LIST_MAX) {
-			gen_fail(p->r, pos, "more than %u forms", GEN_LIST_MAX);
-			return;
-		}
 		o->forms[o->nr_forms++] = form;
 		form->used = true;
 	} while (gen_take_mark(p->r, ','));

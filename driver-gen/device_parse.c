@@ -258,12 +258,8 @@ static void read_page(struct gen_parser *p)
 		struct gen_pos pos = pos_of(p);
 		struct gen_struct *s = OLD_NAME(p, p->dev->structs, "struct");
 
-		if (!s)
+		if (!s || list_full(p, pos, p->dev->nr_pages, "forms of a page"))
 			return;
-		if (p->dev->nr_pages == GEN_LIST_MAX) {
-			gen_fail(p->r, pos, "more than %u forms of a page", GEN_LIST_MAX);
-			return;
-		}
 		p->dev->pages[p->dev->nr_pages++] = s;
 	} while (gen_take_mark(p->r, ','));
 	if (gen_take_word(p->r, "read")) {

@@ -53,6 +53,14 @@ void gen_check_word(struct gen_parser *p, const char *name, struct gen_pos pos, 
 	new_;									\
 })
 
+/* Fails when a list has COUNT elements, and so no room for another one. WHAT: what they are. */
+static inline bool list_full(struct gen_parser *p, struct gen_pos pos, uint32_t count, const char *what)
+{
+	if (count == GEN_LIST_MAX)
+		gen_fail(p->r, pos, "more than %u %s", GEN_LIST_MAX, what);
+	return count == GEN_LIST_MAX;
+}
+
 /* An old one. */
 #define OLD_NAME(p, list, what) ({						\
 	struct gen_pos old_pos_ = pos_of(p);					\

@@ -54,12 +54,8 @@ static void ring_entry(struct gen_parser *p)
 		struct gen_pos pos = pos_of(p);
 		struct gen_struct *s = OLD_NAME(p, p->dev->structs, "struct");
 
-		if (!s)
+		if (!s || list_full(p, pos, ring->nr_entries_structs, "structs in an entry"))
 			return;
-		if (ring->nr_entries_structs == GEN_LIST_MAX) {
-			gen_fail(p->r, pos, "more than %u structs in an entry", GEN_LIST_MAX);
-			return;
-		}
 		ring->entries[ring->nr_entries_structs++] = s;
 		if (s->size > ring->entry_bytes)
 			ring->entry_bytes = s->size;
