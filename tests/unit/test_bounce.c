@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "guest-stubs/abi/xengraft_abi.h"
+#include "tests/lib/run_suite.h"
 
 /* ---- The kernel, as far as bounce.c sees it ------------------------------------------------------------------- */
 
@@ -162,8 +163,6 @@ int main(void)
 {
 	Suite *s = suite_create("bounce");
 	TCase *t = tcase_create("bounce");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, what_is_written_is_copied_and_nothing_else);
@@ -171,8 +170,5 @@ int main(void)
 	tcase_add_test(t, what_was_not_read_does_not_come_back);
 	tcase_add_test(t, no_memory_is_told_and_leaves_nothing);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Names that are no UTF-8 are told of all the same: a list without a disk that is there would be a lie. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "dom0-tools/ops/json_text.h"
 #include "lib/base/array.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
 	const char *bytes, *text;
@@ -32,14 +32,8 @@ int main(void)
 {
 	Suite *s = suite_create("json text");
 	TCase *t = tcase_create("json text");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, bytes_become_text, 0, XG_ARRAY_SIZE(rows));
 	suite_add_tcase(s, t);
-	srunner_set_fork_status(r, CK_NOFORK);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite_how(s, CK_NOFORK);
 }

@@ -238,27 +238,6 @@ static bool stuck_from_here(enum fake_moment moment, void *what)
 	return false;
 }
 
-/* It is given to the old one once the new backend is dead, and all that it had begun is at its end. */
-START_TEST(new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen)
-{
-	char mark[1100];
-
-	OK(attach);
-	snprintf(mark, sizeof(mark), "%s:%llu", rig.spec.target,
-		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
-	setenv("XENGRAFT_FAKE_MARK", mark, 1);
-	fake_host->lame = true;
-	fake_lie = stuck_from_here;
-	FAILS(swap, -EIO, "the old one was put back");
-	fake_lie = NULL;
-	unsetenv("XENGRAFT_FAKE_MARK");
-	fake_host->lame = fake_host->stuck = false;
-	ck_assert_int_eq(half(), 0);
-	attached();
-	take_away();
-}
-END_TEST
-
 static bool dies_then(enum fake_moment moment, void *what)
 {
 	const struct fake_reply *r = what;
@@ -273,8 +252,8 @@ static bool dies_then(enum fake_moment moment, void *what)
 	return false;
 }
 
-/* Its mark is gone by then: that it was there is what counts. */
-START_TEST(new_backend_that_died_is_replaced)
+/* Its end can be seen, and the old one has the disk again. */
+static void new_backend_is_replaced(bool (*lie)(enum fake_moment moment, void *what))
 {
 	char mark[1100];
 
@@ -283,14 +262,27 @@ START_TEST(new_backend_that_died_is_replaced)
 		 (unsigned long long)xg_mark_at(node(BACK "domain-uuid"), RIG_DEVID, 1));
 	setenv("XENGRAFT_FAKE_MARK", mark, 1);
 	fake_host->lame = true;
-	fake_lie = dies_then;
+	fake_lie = lie;
 	FAILS(swap, -EIO, "the old one was put back");
 	fake_lie = NULL;
 	unsetenv("XENGRAFT_FAKE_MARK");
 	fake_host->lame = fake_host->stuck = false;
-	attached();
 	ck_assert_int_eq(half(), 0);
+	attached();
 	take_away();
+}
+
+/* What it was given goes to the old one once it is dead, and all that it had begun is at its end. */
+START_TEST(new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen)
+{
+	new_backend_is_replaced(stuck_from_here);
+}
+END_TEST
+
+/* Its mark is gone by then: that it was there is what counts. */
+START_TEST(new_backend_that_died_is_replaced)
+{
+	new_backend_is_replaced(dies_then);
 }
 END_TEST
 
