@@ -26,6 +26,9 @@ _Static_assert(XG_SWAP_WISH_MAX_MS <= XG_SWAP_DEADLINE_MAX_MS, "what may be wish
 #define DEADLINE_MS 30		/* as Xen's live patches have it */
 #define PROOF_MS 5000		/* for the first request of the new driver's to come back */
 
+/* In the journal from when the new backend is to be ended and the old one to do its work: whoever finds it goes on so. */
+#define WAY_BACK "put the old driver back"
+
 struct swap {
 	struct xg_session *s;
 	const struct xg_swap_wish *wish;
@@ -209,14 +212,14 @@ static bool is_replay(const void *ctx)
 	return w->replay;
 }
 
-/* How the backend of HALF has the target. */
-static struct xg_hold hold_of(const struct swap *w, uint32_t half)
+/* How the backend of HALF has the target, beside the one of ROW. */
+static struct xg_hold hold_of(const struct xg_device_row *row, uint32_t half)
 {
 	return (struct xg_hold){
-		.target = w->spec.target, .read_only = w->spec.read_only,
-		.lock_at = xg_lock_at(w->row.shared, w->s->uuid, w->row.devid),
-		.mark_at = xg_mark_at(w->s->uuid, w->row.devid, half),
-		.beside = half == w->to.half,
+		.target = row->target, .read_only = row->read_only,
+		.lock_at = xg_lock_at(row->shared, row->uuid, row->devid),
+		.mark_at = xg_mark_at(row->uuid, row->devid, half),
+		.beside = half != row->device.half,
 	};
 }
 
@@ -234,7 +237,7 @@ static int areas_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
 	struct xg_session *s = w->s;
-	const struct xg_hold hold = hold_of(w, w->to.half);
+	const struct xg_hold hold = hold_of(&w->row, w->to.half);
 	const struct xg_areas areas = { .uuid = s->uuid, .lock_at = hold.lock_at, .mark_at = hold.mark_at };
 	int rc;
 
@@ -278,7 +281,7 @@ static int params_keep(struct swap *w, struct xg_err *err)
 static int backend_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
-	const struct xg_hold hold = hold_of(w, w->to.half);
+	const struct xg_hold hold = hold_of(&w->row, w->to.half);
 	struct xg_ops *ops = w->s->ops;
 	int rc;
 
@@ -344,7 +347,7 @@ static int connect_run(void *ctx, struct xg_err *err)
 static int old_run(void *ctx, struct xg_err *err)
 {
 	struct swap *w = ctx;
-	const struct xg_hold hold = hold_of(w, w->from.half);
+	const struct xg_hold hold = hold_of(&w->row, w->from.half);
 	bool lives;
 	int rc = w->from_kind->lives(w->s->ops->store, w->from, &lives, err);
 
@@ -370,9 +373,19 @@ static unsigned int deadline_of(const struct swap *w)
  */
 static bool new_is_ended(const struct swap *w)
 {
-	const struct xg_hold hold = hold_of(w, w->to.half);
+	const struct xg_hold hold = hold_of(&w->row, w->to.half);
 
-	return w->marked && !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_target_settle(&hold, NULL);
+	return !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_fault_point("the new backend is ended", NULL) &&
+		!xg_target_settle(&hold, NULL);
+}
+
+/* Only for a backend whose end can be seen. */
+static bool way_back_is_noted(struct swap *w)
+{
+	if (!w->marked)
+		return false;
+	snprintf(w->op.step, sizeof(w->op.step), "%s", WAY_BACK);
+	return !xg_state_operation_put(w->s->ops->state, &w->op, NULL) && !xg_fault_point(WAY_BACK, NULL);
 }
 
 /* The new driver had its chance: it is ended with its backend, and what it did not do goes to the old one. */
@@ -385,7 +398,7 @@ static void switch_undo(void *ctx)
 	if (!w->switched || w->owed)
 		return;
 	rc = xg_swap_switch(w->core, &w->row.device, deadline_of(w), false, w->name, &back, NULL);
-	if (rc == -EAGAIN && new_is_ended(w))
+	if (rc == -EAGAIN && way_back_is_noted(w) && new_is_ended(w))
 		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
 	w->switched = rc != 0;
 	w->owed = rc != 0;
@@ -507,6 +520,9 @@ static int swap_record(void *ctx, const struct xg_step *step, int done, struct x
 
 	if (done && !w->switched && xg_interrupted())
 		return xg_fail(err, EINTR, "interrupted before '%s'", step->name);
+	/* Who comes next finds what was not done. */
+	if (!done && w->owed)
+		return 0;
 	w->op.steps += done ? 1 : -1;
 	snprintf(w->op.step, sizeof(w->op.step), "%s", step->name);
 	rc = xg_state_operation_put(w->s->ops->state, &w->op, err);
@@ -775,6 +791,37 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 	return rc;
 }
 
+/*
+ * The new backend was being ended when the process died: what the new driver was given goes to the old one. That does not
+ * answer: then the new one keeps the disk, without a backend.
+ */
+static int recover_back(struct xg_session *s, struct xg_core *core, const struct xg_device_row *row, uint32_t *half,
+			struct xg_err *err)
+{
+	const struct xg_link_id id = { s->guest->info.domid, row->devid, *half };
+	const struct xg_hold hold = hold_of(row, *half);
+	const struct xg_backend_kind *kind;
+	struct xg_switched back;
+	struct xg_device_row next;
+	int rc = xg_state_next_get(s->ops->state, s->uuid, row->devid, &next, err);
+
+	if (rc)
+		return rc;
+	kind = xg_backend_kind_of(next.mode);
+	if (!kind)
+		return xg_fail(err, EINVAL, "disk %s was to be in mode '%s', which this version does not know", row->vdev,
+			       next.mode);
+	rc = kind->kill(s->ops->store, id, err);
+	if (!rc)
+		rc = xg_target_settle(&hold, err);
+	if (rc)
+		return rc;
+	rc = xg_swap_switch(core, &row->device, 0, true, row->vdev, &back, err);
+	if (!rc)
+		*half = row->device.half;
+	return rc == -EIO ? 0 : rc;
+}
+
 int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_operation_row *op, struct xg_err *err)
 {
 	struct xg_link_id id = { .domid = s->guest->info.domid, .devid = op->devid };
@@ -799,6 +846,10 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		id.half = row.device.half;
 		rc = 0;
 	}
+	if (rc)
+		return rc;
+	if (id.half != row.device.half && !strcmp(op->step, WAY_BACK) && xg_backend_lives(s->ops->store, id.domid, &row))
+		rc = recover_back(s, core, &row, &id.half, err);
 	if (rc)
 		return rc;
 	/* Recorded already: then only the first step has no row `next` that is still to come true. */

@@ -7,11 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-int xg_fault_point(const char *point, struct xg_err *err)
+/* ACTION:POINT */
+static int met(const char *fault, size_t len, const char *point, struct xg_err *err)
 {
-	const char *fault = secure_getenv("XENGRAFT_FAULT");
-
-	if (!fault || strlen(fault) < 5 || strcmp(fault + 5, point))
+	if (len < 5 || strlen(point) != len - 5 || strncmp(fault + 5, point, len - 5))
 		return 0;
 	if (!strncmp(fault, "kill:", 5))
 		kill(getpid(), SIGKILL);
@@ -20,4 +19,18 @@ int xg_fault_point(const char *point, struct xg_err *err)
 	if (!strncmp(fault, "fail:", 5))
 		return xg_fail(err, EIO, "the fault point '%s' failed as a test wanted", point);
 	return 0;
+}
+
+int xg_fault_point(const char *point, struct xg_err *err)
+{
+	const char *fault = secure_getenv("XENGRAFT_FAULT");
+	int rc = 0;
+
+	while (fault && *fault && !rc) {
+		const size_t len = strcspn(fault, ",");
+
+		rc = met(fault, len, point, err);
+		fault += len + (fault[len] == ',');
+	}
+	return rc;
 }

@@ -5,6 +5,7 @@
  *     XENGRAFT_FAULT=kill:POINT     SIGKILL, as if the host's administrator had sent it there
  *     XENGRAFT_FAULT=fail:POINT     the operation fails there
  *     XENGRAFT_FAULT=stop:POINT     SIGSTOP, so that a test can do something to the guest meanwhile
+ *     several, with commas between   at each of them
  *
  * Without the variable, and in set-user-ID programs, a point does nothing.
  */

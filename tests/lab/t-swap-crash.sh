@@ -81,10 +81,10 @@ failed_at()
 	serves
 }
 
-# stopped_at STEP: the command waits there; its number is in $pid.
+# stopped_at STEP MODE [FAULT]: the command waits there, and meets FAULT afterwards; its number is in $pid.
 stopped_at()
 {
-	XENGRAFT_FAULT="stop:$1" xengraft swap "$g" xvdb "$2" --timeout 5000 >/tmp/said 2>&1 &
+	XENGRAFT_FAULT="stop:$1${3:+,$3}" xengraft swap "$g" xvdb "$2" --timeout 5000 >/tmp/said 2>&1 &
 	pid=$!
 	n=0
 	until grep -q '^State:.*T' /proc/$pid/status || [ $n -ge 1200 ]; do n=$((n + 1)); sleep 0.05; done
@@ -103,13 +103,13 @@ backend_dies_at()
 	serves
 }
 
-# stuck_beside MODE: the new backend does nothing more once it has got requests. It is ended, and the one of MODE, which is
-# there yet, does them.
+# stuck_beside MODE [FAULT]: the new backend does nothing more once it has got requests. It is ended, and the one of MODE,
+# which is there yet, does them: if not by this command, that FAULT ends, by the next.
 stuck_beside()
 {
 	[ "$(field mode)" = "$1" ] || xengraft swap "$g" xvdb "$1" --timeout 5000
 	old=$(field backend_pid)
-	stopped_at switched virtual
+	stopped_at switched virtual "${2:-}"
 	for new in $(pidof xengraft-backend); do [ "$new" = "$old" ] || break; done
 	kill -STOP "$new"
 	on 'n=0; until grep -q "[1-9]" /sys/block/xvdb/inflight || [ $n -ge 300 ]; do n=$((n + 1)); sleep 0.2; done
@@ -117,7 +117,13 @@ stuck_beside()
 	kill -CONT $pid
 	t_not wait $pid
 	cat /tmp/said
-	grep -q "the old one was put back" /tmp/said
+	if [ $# = 1 ]; then
+		grep -q "the old one was put back" /tmp/said
+	else
+		xengraft reconnect "$g" 2>/tmp/said
+		cat /tmp/said
+		grep -q "the swap was undone" /tmp/said
+	fi
 	t_same mode "$(field mode)" "$1"
 	serves
 }
@@ -183,6 +189,9 @@ for guest; do
 	done 3</tmp/steps
 	for mode in virtual paravirtual; do
 		t_case "$guest: a new backend is stuck beside one that is $mode" with_load stuck_beside $mode
+		for point in "put the old driver back" "the new backend is ended"; do
+			t_case "$guest: so it is, and the command is killed at '$point'" with_load stuck_beside $mode "kill:$point"
+		done
 	done
 	t_case "$guest: no I/O error, no warning" withdrawn
 	lab-guest stop "$g"

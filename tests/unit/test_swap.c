@@ -252,8 +252,8 @@ static bool dies_then(enum fake_moment moment, void *what)
 	return false;
 }
 
-/* Its end can be seen, and the old one has the disk again. */
-static void new_backend_is_replaced(bool (*lie)(enum fake_moment moment, void *what))
+/* A new backend whose end can be seen gets on with nothing. */
+static void new_backend_is_lame(bool (*lie)(enum fake_moment moment, void *what), const char *says)
 {
 	char mark[1100];
 
@@ -263,9 +263,15 @@ static void new_backend_is_replaced(bool (*lie)(enum fake_moment moment, void *w
 	setenv("XENGRAFT_FAKE_MARK", mark, 1);
 	fake_host->lame = true;
 	fake_lie = lie;
-	FAILS(swap, -EIO, "the old one was put back");
+	FAILS(swap, -EIO, says);
 	fake_lie = NULL;
 	unsetenv("XENGRAFT_FAKE_MARK");
+}
+
+/* The old one has the disk again. */
+static void new_backend_is_replaced(bool (*lie)(enum fake_moment moment, void *what))
+{
+	new_backend_is_lame(lie, "the old one was put back");
 	fake_host->lame = fake_host->stuck = false;
 	ck_assert_int_eq(half(), 0);
 	attached();
@@ -283,6 +289,32 @@ END_TEST
 START_TEST(new_backend_that_died_is_replaced)
 {
 	new_backend_is_replaced(dies_then);
+}
+END_TEST
+
+/* The command ends on the way back to the old driver: whoever comes next goes on, unless there is no old backend any more. */
+START_TEST(way_back_is_gone_on_with)
+{
+	static const struct { const char *fault; bool old_dies; } rows[] = {
+		{ "fail:put the old driver back", false },
+		{ "fail:the new backend is ended", false },
+		{ "fail:the new backend is ended", true },
+	};
+
+	setenv("XENGRAFT_FAULT", rows[_i].fault, 1);
+	new_backend_is_lame(stuck_from_here, "the old one could not be put back");
+	unsetenv("XENGRAFT_FAULT");
+	if (rows[_i].old_dies)
+		rig_backend_dies();
+	OK(rig_recover);
+	fake_host->lame = fake_host->stuck = false;
+	ck_assert_int_eq(half(), rows[_i].old_dies);
+	ck_assert_int_eq(rig_ask("SELECT count(*) FROM history"), rows[_i].old_dies);
+	if (!rows[_i].old_dies)
+		attached();
+	OK(detach);
+	OK(rig_withdraw);
+	clean(false);
 }
 END_TEST
 
@@ -559,6 +591,7 @@ int main(void)
 	tcase_add_test(t, driver_that_does_not_get_on_is_taken_back);
 	tcase_add_test(t, new_backend_that_is_stuck_is_ended_when_its_end_can_be_seen);
 	tcase_add_test(t, new_backend_that_died_is_replaced);
+	tcase_add_loop_test(t, way_back_is_gone_on_with, 0, 3);
 	tcase_add_test(t, new_backend_that_is_stuck_stays_when_its_end_cannot_be_seen);
 	tcase_add_test(t, switch_without_an_answer_is_not_undone);
 	tcase_add_test(t, pid_of_another_disks_backend_is_none);
