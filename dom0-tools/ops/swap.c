@@ -368,15 +368,19 @@ static unsigned int deadline_of(const struct swap *w)
 }
 
 /*
- * The new backend, dead, and what it had begun at its end. One that could not be seen to come to that is left alone: it may
- * get on yet.
+ * The backend of KIND beside ROW's, dead, and what it had begun at its end. One that could not be seen to come to that is left
+ * alone: it may get on yet.
  */
-static bool new_is_ended(const struct swap *w)
+static int new_end(struct xg_session *s, const struct xg_device_row *row, const struct xg_backend_kind *kind,
+		   struct xg_err *err)
 {
-	const struct xg_hold hold = hold_of(&w->row, w->to.half);
+	const struct xg_link_id id = { s->guest->info.domid, row->devid, !row->device.half };
+	const struct xg_hold hold = hold_of(row, id.half);
+	int rc = kind->kill(s->ops->store, id, err);
 
-	return !w->kind->kill(w->s->ops->store, w->to, NULL) && !xg_fault_point("the new backend is ended", NULL) &&
-		!xg_target_settle(&hold, NULL);
+	if (!rc)
+		rc = xg_fault_point("the new backend is ended", err);
+	return rc ? rc : xg_target_settle(&hold, err);
 }
 
 /* Only for a backend whose end can be seen. */
@@ -398,7 +402,7 @@ static void switch_undo(void *ctx)
 	if (!w->switched || w->owed)
 		return;
 	rc = xg_swap_switch(w->core, &w->row.device, deadline_of(w), false, w->name, &back, NULL);
-	if (rc == -EAGAIN && way_back_is_noted(w) && new_is_ended(w))
+	if (rc == -EAGAIN && way_back_is_noted(w) && !new_end(w->s, &w->row, w->kind, NULL))
 		rc = xg_swap_switch(w->core, &w->row.device, 0, true, w->name, &back, NULL);
 	w->switched = rc != 0;
 	w->owed = rc != 0;
@@ -798,8 +802,6 @@ static int recover_forward(struct xg_session *s, struct xg_core *core, struct xg
 static int recover_back(struct xg_session *s, struct xg_core *core, const struct xg_device_row *row, uint32_t *half,
 			struct xg_err *err)
 {
-	const struct xg_link_id id = { s->guest->info.domid, row->devid, *half };
-	const struct xg_hold hold = hold_of(row, *half);
 	const struct xg_backend_kind *kind;
 	struct xg_switched back;
 	struct xg_device_row next;
@@ -811,9 +813,7 @@ static int recover_back(struct xg_session *s, struct xg_core *core, const struct
 	if (!kind)
 		return xg_fail(err, EINVAL, "disk %s was to be in mode '%s', which this version does not know", row->vdev,
 			       next.mode);
-	rc = kind->kill(s->ops->store, id, err);
-	if (!rc)
-		rc = xg_target_settle(&hold, err);
+	rc = new_end(s, row, kind, err);
 	if (rc)
 		return rc;
 	rc = xg_swap_switch(core, &row->device, 0, true, row->vdev, &back, err);
@@ -846,9 +846,8 @@ int xg_swap_recover(struct xg_session *s, struct xg_core *core, const struct xg_
 		id.half = row.device.half;
 		rc = 0;
 	}
-	if (rc)
-		return rc;
-	if (id.half != row.device.half && !strcmp(op->step, WAY_BACK) && xg_backend_lives(s->ops->store, id.domid, &row))
+	if (!rc && id.half != row.device.half && !strcmp(op->step, WAY_BACK) &&
+	    xg_backend_lives(s->ops->store, id.domid, &row))
 		rc = recover_back(s, core, &row, &id.half, err);
 	if (rc)
 		return rc;
